@@ -14,6 +14,7 @@
 #include <stdnoreturn.h>
 
 #include <dev/vmm/vmm.h>
+#include <account.h>	/* lib/libutil */
 #include <imsg.h>
 
 #define VMD_USER		"_vmd"
@@ -304,10 +305,6 @@ int	 vm_name_ok(const char *);
  */
 int	 vm_params_check(const struct vmop_create_params *, char *text,
 	    size_t textlen);
-
-/* account.c: local accounts, from /etc/passwd and /etc/group; -1: unknown */
-int	 account_user(const char *name, uid_t *, gid_t *);
-int	 account_group(const char *name, gid_t *);
 
 /* parse.y */
 
