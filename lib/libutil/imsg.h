@@ -69,7 +69,7 @@ struct imsg {
 	struct imsg_hdr		 hdr;
 	void			*data;		/* NULL without payload */
 	struct ibuf		*buf;
-	int			 fd;		/* use imsg_get_fd() */
+	int			 fd;		/* -1: see imsg_get_fd() */
 };
 
 /*
@@ -127,7 +127,10 @@ int	 imsg_composev(struct imsgbuf *, uint32_t type, uint32_t id, pid_t pid,
 /* Queue a message as it was received, with its descriptor, to another end. */
 int	 imsg_forward(struct imsgbuf *, struct imsg *);
 
-/* The same in steps: imsg_create(), imsg_add()..., imsg_close(). */
+/*
+ * The same in steps: imsg_create(), imsg_add()..., imsg_close(). When
+ * imsg_add() fails it has freed the message.
+ */
 struct ibuf *imsg_create(struct imsgbuf *, uint32_t type, uint32_t id,
 	    pid_t pid, size_t len);
 int	 imsg_add(struct ibuf *, const void *data, size_t len);
@@ -145,12 +148,17 @@ int	 imsg_flush(struct imsgbuf *);
  */
 int	 imsg_write(struct imsgbuf *);
 int	 msgbuf_write(struct msgbuf *);
+int	 msgbuf_flush(struct msgbuf *);
 
 void	 msgbuf_init(struct msgbuf *);
 void	 msgbuf_clear(struct msgbuf *);
 uint32_t msgbuf_queuelen(const struct msgbuf *);
 
-/* ibuf_dynamic: starts with len bytes and grows to max. NULL with errno. */
+/*
+ * A buffer of len bytes; ibuf_dynamic: it grows up to max. NULL with errno.
+ * Functions that return an int: -1 with ERANGE (full), EBADMSG (not that much
+ * left to read) or ENOMEM.
+ */
 struct ibuf *ibuf_open(size_t len);
 struct ibuf *ibuf_dynamic(size_t len, size_t max);
 int	 ibuf_add(struct ibuf *, const void *data, size_t len);

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: ISC
+# Everything is built below obj/. Targets: all (the default), vmd, vmctl,
+# modules, unit, demo, test, lint, clean. regress/setup installs what is
+# missing.
+
+OBJ :=		obj
+CC ?=		gcc
+BISON ?=	bison
+CFLAGS ?=	-O2 -g
+WARN :=		-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes \
+		-Wshadow -Wpointer-arith -Werror
+CPPFLAGS +=	-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -Ilib/libutil
+ALLCFLAGS =	-std=gnu11 $(CFLAGS) $(WARN) -fPIE $(CPPFLAGS) -MMD -MP
+SANFLAGS :=	-O1 -g -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# The kernels to build the module for: all whose headers are installed.
+KERNELS ?=	$(patsubst /lib/modules/%/build,%,\
+		$(wildcard /lib/modules/*-cloud-amd64/build))
+
+all: vmd vmctl modules
+
+include mk/component.mk
+include lib/libutil/libutil.mk
+include usr.sbin/vmd/vmd.mk
+-include usr.sbin/vmctl/vmctl.mk
+-include sys/sys.mk
+
+vmd: $(OBJ)/vmd
+vmctl: $(OBJ)/vmctl
+
+# The module is built in a copy, as kbuild writes next to the sources.
+modules: $(KERNELS:%=$(OBJ)/kmod-%/vmm.ko)
+
+$(OBJ)/kmod-%/vmm.ko: FORCE
+	@mkdir -p $(@D)
+	@cp -au sys include $(@D)/
+	+$(MAKE) -C /lib/modules/$*/build M=$(abspath $(@D))/sys \
+	    W=1 modules
+	@cmp -s $(@D)/sys/vmm.ko $@ || cp $(@D)/sys/vmm.ko $@
+
+# Unit tests, as they are and under the address and undefined behaviour
+# sanitizers.
+unit: $(UNIT_TESTS)
+	@regress/unit $(UNIT_TESTS)
+
+demo:
+	@regress/demo
+
+test:
+	@regress/run
+
+lint:
+	mandoc -Tlint -Wwarning $(wildcard share/man/*/*.[1-9] \
+	    usr.sbin/*/*.[1-9] sys/*/*/*.[1-9])
+
+clean:
+	rm -rf $(OBJ)
+
+FORCE:
+
+.PHONY: all vmd vmctl modules unit demo test lint clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+-include $(DEPS)

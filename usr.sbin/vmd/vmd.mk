@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: ISC
+# vmd(8). Static, as a vm process is executed in an empty root directory.
+VMD_DIR :=	usr.sbin/vmd
+VMD_MAIN :=	$(VMD_DIR)/vmd.c
+VMD_SRCS :=	$(filter-out $(VMD_MAIN),$(wildcard $(VMD_DIR)/*.c)) \
+		$(wildcard $(VMD_DIR)/*.y)
+VMD_LIBS :=	-levent_core -lseccomp -lcap-ng -lz -lbsd -lmd -lpthread
+
+$(eval $(call component,vmdmain,$(VMD_DIR),$(VMD_MAIN),-I$(VMD_DIR)))
+$(eval $(call component,vmd,$(VMD_DIR),$(VMD_SRCS),-I$(VMD_DIR)))
+$(eval $(call unit,regress/$(VMD_DIR),vmd util,$(VMD_LIBS),-I$(VMD_DIR)))
+
+$(OBJ)/vmd: $(addprefix $(OBJ)/plain/,libvmdmain.a libvmd.a libutil.a)
+	$(CC) $(LDFLAGS) -static-pie -o $@ \
+	    -Wl,--whole-archive $< -Wl,--no-whole-archive \
+	    $(wordlist 2,3,$^) $(VMD_LIBS)
