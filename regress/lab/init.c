@@ -58,6 +58,8 @@ static const struct mountpoint mounts[] = {
 	{ "tmpfs",	"/run",			"mode=755" },
 	{ "tmpfs",	"/tmp",			"mode=1777" },
 	{ "cgroup2",	"/sys/fs/cgroup",	NULL },
+	{ "securityfs",	"/sys/kernel/security",	NULL },
+	{ "debugfs",	"/sys/kernel/debug",	NULL },
 };
 
 /* The terminal of the person who started the lab, if there is one. */
@@ -142,8 +144,6 @@ port_setup(const struct terminal *t)
 	cfsetspeed(&tio, B115200);
 	if (tcsetattr(fd, TCSANOW, &tio) == -1)
 		err(1, COMMAND);
-	if (t->present)
-		ioctl(fd, TIOCSWINSZ, &t->size);
 	close(fd);
 }
 
@@ -171,6 +171,7 @@ command_exec(const struct terminal *t)
 	if (t->present) {
 		stdio_set(COMMAND, O_RDWR, 0, 2);
 		ioctl(0, TIOCSCTTY, 0);
+		ioctl(0, TIOCSWINSZ, &t->size);
 		setenv("TERM", t->type, 1);
 	} else {
 		stdio_set("/dev/null", O_RDONLY, 0, 0);
