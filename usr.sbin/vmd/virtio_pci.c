@@ -18,7 +18,7 @@
 
 _Static_assert(sizeof(struct virtio_pci_cap) == 16, "section 4.1.4");
 _Static_assert(sizeof(struct virtio_pci_notify_cap) == 20, "section 4.1.4.4");
-_Static_assert(sizeof(struct virtio_pci_cfg_cap) == 20, "section 4.1.4.8");
+_Static_assert(sizeof(struct virtio_pci_cfg_cap) == 20, "section 4.1.4.7");
 _Static_assert(sizeof(struct virtio_pci_common_cfg) ==
     VIRTIO_PCI_COMMON_Q_USEDHI + 4, "section 4.1.4.3");
 
@@ -381,7 +381,7 @@ virtio_io_write(void *arg, unsigned int bar, uint32_t off, unsigned int size,
 }
 
 /*
- * Section 4.1.4.8: an access to pci_cfg_data stands for one to the BAR.
+ * Section 4.1.4.7: an access to pci_cfg_data stands for one to the BAR.
  * Returns its size if reg names the data and the driver set up a legal one.
  */
 static unsigned int
