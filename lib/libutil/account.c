@@ -23,12 +23,9 @@ id_parse(const char *s, uint32_t *id)
 	return (errstr == NULL ? 0 : -1);
 }
 
-/*
- * Find the entry with this name, or if that is NULL with the id in *uid; the
- * answers asked for are filled in.
- */
+/* Find the entry with this name, or if that is NULL with this id. */
 static int
-passwd_find(const char *name, uid_t *uid, gid_t *gid, char *out,
+passwd_find(const char *name, uid_t uid, struct account *ac, char *out,
     size_t outlen)
 {
 	struct passwd	*pw;
@@ -39,11 +36,11 @@ passwd_find(const char *name, uid_t *uid, gid_t *gid, char *out,
 		return (-1);
 	while (rv == -1 && (pw = fgetpwent(fp)) != NULL) {
 		if (name != NULL ? strcmp(pw->pw_name, name) != 0 :
-		    pw->pw_uid != *uid)
+		    pw->pw_uid != uid)
 			continue;
-		*uid = pw->pw_uid;
-		if (gid != NULL)
-			*gid = pw->pw_gid;
+		ac->ac_uid = pw->pw_uid;
+		ac->ac_gid = pw->pw_gid;
+		strlcpy(ac->ac_home, pw->pw_dir, sizeof(ac->ac_home));
 		if (out != NULL)
 			strlcpy(out, pw->pw_name, outlen);
 		rv = 0;
@@ -75,14 +72,24 @@ group_find(const char *name, gid_t *gid, char *out, size_t outlen)
 }
 
 int
+account_find(const char *name, struct account *ac)
+{
+	return (passwd_find(name, 0, ac, NULL, 0));
+}
+
+int
 account_user(const char *name, uid_t *uid, gid_t *gid)
 {
-	if (passwd_find(name, uid, gid, NULL, 0) == 0)
-		return (0);
-	if (id_parse(name, uid) == -1)
-		return (-1);
-	if (passwd_find(NULL, uid, gid, NULL, 0) == -1 && gid != NULL)
-		*gid = (gid_t)-1;
+	struct account	 ac;
+
+	if (passwd_find(name, 0, &ac, NULL, 0) == -1) {
+		if (id_parse(name, &ac.ac_uid) == -1)
+			return (-1);
+		if (passwd_find(NULL, ac.ac_uid, &ac, NULL, 0) == -1)
+			ac.ac_gid = (gid_t)-1;
+	}
+	*uid = ac.ac_uid;
+	*gid = ac.ac_gid;
 	return (0);
 }
 
@@ -97,7 +104,9 @@ account_group(const char *name, gid_t *gid)
 void
 account_user_name(uid_t uid, char *name, size_t len)
 {
-	if (passwd_find(NULL, &uid, NULL, name, len) == -1)
+	struct account	 ac;
+
+	if (passwd_find(NULL, uid, &ac, name, len) == -1)
 		snprintf(name, len, "%u", uid);
 }
 

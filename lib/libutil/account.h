@@ -10,6 +10,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct account {
+	uid_t	ac_uid;
+	gid_t	ac_gid;
+	char	ac_home[1024];
+};
+
+/* The account of a user, by name only. Returns 0, or -1 when there is none. */
+int	account_find(const char *name, struct account *);
+
 /*
  * Look up a user by name, or by number where no name is equal. A number needs
  * no entry; without one its primary group is (gid_t)-1. Returns 0, or -1 when
