@@ -153,7 +153,7 @@ imsg_peek(const struct imsgbuf *ibuf, struct imsg_hdr *hdr)
 ssize_t
 imsg_get(struct imsgbuf *ibuf, struct imsg *imsg)
 {
-	struct imsg m = { .fd = -1 };
+	struct imsg m = { 0 };
 	ssize_t n;
 
 	if ((n = imsg_peek(ibuf, &m.hdr)) <= 0)

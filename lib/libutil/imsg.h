@@ -69,7 +69,6 @@ struct imsg {
 	struct imsg_hdr		 hdr;
 	void			*data;		/* NULL without payload */
 	struct ibuf		*buf;
-	int			 fd;		/* -1: see imsg_get_fd() */
 };
 
 /*

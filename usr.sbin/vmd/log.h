@@ -20,7 +20,7 @@ void	 log_init(int foreground, int attach);
 /* The name in front of each line, such as "vmm" or "vm/alpine". */
 void	 log_procinit(const char *);
 
-/* 0: errors and notices, 1: also log_info details, 2: also log_debug. */
+/* 0: errors and notices, 1 and more: log_debug as well. */
 void	 log_setverbose(int);
 int	 log_getverbose(void);
 
