@@ -17,15 +17,29 @@ enum sandbox_role {
 
 /*
  * Give up everything but open descriptors for good: become _vmd in its empty
- * home as root directory, in namespaces of our own, without capabilities.
- * Must be called as root in a single-threaded process. Ends the process with
- * a line that says what is wrong when any of it is not possible.
+ * home as root directory, in namespaces of our own, without capabilities,
+ * core dumps and ptrace(2). Must be called as root in a single-threaded
+ * process. Ends the process with a line that says what is wrong when any of
+ * it is not possible.
  */
 void	 sandbox_drop(void);
 
 /*
- * Install the system call filter of a role, for all threads of the process;
- * from now on any other call kills the process. Ends the process on error.
+ * The part of sandbox_drop() that execve(2) undoes, or that costs nothing to
+ * repeat: no new privileges, not dumpable.
+ */
+void	 sandbox_harden(void);
+
+/*
+ * Let Landlock deny every path, except executing the file exe_fd (-1: not
+ * even that), where the kernel has Landlock. For the calling thread and those
+ * that it will create.
+ */
+void	 sandbox_landlock(int exe_fd);
+
+/*
+ * Install the system call filter of a role; from now on any other call kills
+ * the process. Call it before threads are created. Ends the process on error.
  */
 void	 sandbox_enter(enum sandbox_role);
 

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Confinement of vmd(8)'s processes. What remains of a process after
+ * sandbox_drop() is its descriptors and memory: the user has no other use, the
+ * root directory is empty and read-only, the network, System V IPC and host
+ * name are namespaces with nothing in them, and Landlock denies all paths.
+ */
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <cap-ng.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <bsd/string.h>
+
+#include "landlock.h"
+#include "log.h"
+#include "sandbox.h"
+#include "vmd.h"
+
+#define EMPTY_HINT	"make it an empty directory that root owns and only " \
+			"root can write, or give " VMD_USER " such a home"
+
+struct account {
+	uid_t	uid;
+	gid_t	gid;
+	char	home[VMD_PATH_MAX];
+};
+
+static int
+account_load(struct account *ac)
+{
+	struct passwd *pw;
+	FILE *fp;
+	int ret = -1;
+
+	if ((fp = fopen("/etc/passwd", "re")) == NULL)
+		return -1;
+	while (ret == -1 && (pw = fgetpwent(fp)) != NULL) {
+		if (strcmp(pw->pw_name, VMD_USER) != 0)
+			continue;
+		ac->uid = pw->pw_uid;
+		ac->gid = pw->pw_gid;
+		if (strlcpy(ac->home, pw->pw_dir, sizeof(ac->home)) <
+		    sizeof(ac->home))
+			ret = 0;
+	}
+	fclose(fp);
+	return ret;
+}
+
+/* The number of entries in an open directory, other than itself. */
+static int
+dir_entries(int dirfd)
+{
+	DIR *dir;
+	int fd, n = 0;
+
+	if ((fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return -1;
+	if ((dir = fdopendir(fd)) == NULL) {
+		close(fd);
+		return -1;
+	}
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n - 2;
+}
+
+/* Open the home directory if it can serve as an empty root. */
+static int
+home_open(const struct account *ac)
+{
+	struct stat st;
+	int fd;
+
+	fd = open(ac->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1) {
+		log_warn("home directory %s of user %s: %s", ac->home,
+		    VMD_USER, EMPTY_HINT);
+		return -1;
+	}
+	if (fstat(fd, &st) == -1 || st.st_uid != 0 ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 || dir_entries(fd) != 0) {
+		log_warnx("home directory %s of user %s: %s", ac->home,
+		    VMD_USER, EMPTY_HINT);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Find the account and its home, or say what is missing. */
+static int
+account_check(struct account *ac)
+{
+	if (account_load(ac) == -1) {
+		log_warnx("there is no user %s in /etc/passwd: add it with "
+		    "\"useradd -r -d /var/empty -s /usr/sbin/nologin %s\"",
+		    VMD_USER, VMD_USER);
+		return -1;
+	}
+	if (ac->uid == 0 || ac->gid == 0) {
+		log_warnx("user %s must have a user and group of its own",
+		    VMD_USER);
+		return -1;
+	}
+	return home_open(ac);
+}
+
+int
+sandbox_check(void)
+{
+	struct account ac;
+	int fd;
+
+	if ((fd = account_check(&ac)) == -1)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+/* Enter a new namespace if this kernel has that kind. */
+static int
+namespace_enter(int kind, const char *name)
+{
+	if (unshare(kind) == 0)
+		return 0;
+	log_debug("no %s namespace: %s", name, strerror(errno));
+	return -1;
+}
+
+/*
+ * Make the current directory the only mount of a namespace of our own, so
+ * that no file system of the host is held, or reachable. On a host that runs
+ * from its initial ramdisk the root cannot be changed: chroot(2) has to do.
+ */
+static void
+mounts_leave(const char *home)
+{
+	unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	if (namespace_enter(CLONE_NEWNS, "mount") == -1)
+		return;
+	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == -1 ||
+	    mount(home, home, NULL, MS_BIND, NULL) == -1 ||
+	    mount(NULL, home, NULL, MS_BIND | MS_REMOUNT | flags, NULL) == -1 ||
+	    chdir(home) == -1) {
+		log_debug("mounts: %s", strerror(errno));
+		return;
+	}
+	if (syscall(SYS_pivot_root, ".", ".") == -1 ||
+	    umount2(".", MNT_DETACH) == -1)
+		log_debug("pivot_root: %s", strerror(errno));
+}
+
+static void
+root_leave(const struct account *ac)
+{
+	int fd;
+
+	if ((fd = home_open(ac)) == -1)
+		fatalx("cannot leave the root directory");
+	namespace_enter(CLONE_NEWNET, "network");
+	namespace_enter(CLONE_NEWIPC, "IPC");
+	namespace_enter(CLONE_NEWUTS, "UTS");
+	if (fchdir(fd) == -1)
+		fatal("%s", ac->home);
+	close(fd);
+	mounts_leave(ac->home);
+	if (chroot(".") == -1 || chdir("/") == -1)
+		fatal("cannot change the root directory to %s", ac->home);
+}
+
+/* Become the user, for good, with no capability left in any set. */
+static void
+user_drop(const struct account *ac)
+{
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_apply(CAPNG_SELECT_BOUNDS) != 0)
+		fatalx("cannot clear the capability bounding set");
+	if (setgroups(0, NULL) == -1 ||
+	    setresgid(ac->gid, ac->gid, ac->gid) == -1 ||
+	    setresuid(ac->uid, ac->uid, ac->uid) == -1)
+		fatal("cannot become user %s", VMD_USER);
+	if (capng_apply(CAPNG_SELECT_ALL) != 0 ||
+	    capng_have_capabilities(CAPNG_SELECT_ALL) != CAPNG_NONE)
+		fatalx("cannot drop capabilities");
+}
+
+void
+sandbox_drop(void)
+{
+	struct rlimit zero = { 0, 0 };
+	struct account ac;
+	int fd;
+
+	if ((fd = account_check(&ac)) == -1)
+		fatalx("cannot become user %s", VMD_USER);
+	close(fd);
+	if (capng_get_caps_process() != 0)
+		fatalx("cannot read our capabilities");
+	if (setrlimit(RLIMIT_CORE, &zero) == -1)
+		fatal("setrlimit");
+	root_leave(&ac);
+	user_drop(&ac);
+	sandbox_harden();
+}
+
+void
+sandbox_harden(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fatal("no_new_privs");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		fatal("dumpable");
+}
+
+/* The rights of each kind that a Landlock ABI version knows. */
+static void
+landlock_rights(int abi, struct landlock_rules *rules)
+{
+	rules->fs = LANDLOCK_FS_ABI1;
+	rules->net = rules->scoped = 0;
+	if (abi >= 2)
+		rules->fs |= LANDLOCK_FS_REFER;
+	if (abi >= 3)
+		rules->fs |= LANDLOCK_FS_TRUNCATE;
+	if (abi >= 4)
+		rules->net = LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP;
+	if (abi >= 5)
+		rules->fs |= LANDLOCK_FS_IOCTL_DEV;
+	if (abi >= 6)
+		rules->scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX |
+		    LANDLOCK_SCOPE_SIGNAL;
+}
+
+void
+sandbox_landlock(int exe_fd)
+{
+	struct landlock_beneath exe = {
+		.access = LANDLOCK_FS_EXECUTE | LANDLOCK_FS_READ_FILE,
+		.parent_fd = exe_fd,
+	};
+	struct landlock_rules rules;
+	int abi, fd;
+
+	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_VERSION_FLAG);
+	if (abi < 1) {
+		log_debug("no Landlock: %s", strerror(errno));
+		return;
+	}
+	landlock_rights(abi, &rules);
+	fd = syscall(SYS_landlock_create_ruleset, &rules,
+	    abi >= 6 ? sizeof(rules) : abi >= 4 ? LANDLOCK_SIZE_ABI4 :
+	    LANDLOCK_SIZE_ABI1, 0);
+	if (fd == -1)
+		fatal("cannot create a Landlock ruleset");
+	if (exe_fd != -1 && syscall(SYS_landlock_add_rule, fd,
+	    LANDLOCK_PATH_BENEATH, &exe, 0) == -1)
+		fatal("cannot add to the Landlock ruleset");
+	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)
+		fatal("cannot enter Landlock");
+	close(fd);
+}
+
+void
+sandbox_die_with(pid_t ppid)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+		fatal("pdeathsig");
+	if (getppid() != ppid)
+		_exit(1);
+}
