@@ -15,13 +15,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <bsd/string.h>
 
 #include "landlock.h"
 #include "log.h"
@@ -30,34 +28,6 @@
 
 #define EMPTY_HINT	"make it an empty directory that root owns and only " \
 			"root can write, or give " VMD_USER " such a home"
-
-struct account {
-	uid_t	uid;
-	gid_t	gid;
-	char	home[VMD_PATH_MAX];
-};
-
-static int
-account_load(struct account *ac)
-{
-	struct passwd *pw;
-	FILE *fp;
-	int ret = -1;
-
-	if ((fp = fopen("/etc/passwd", "re")) == NULL)
-		return -1;
-	while (ret == -1 && (pw = fgetpwent(fp)) != NULL) {
-		if (strcmp(pw->pw_name, VMD_USER) != 0)
-			continue;
-		ac->uid = pw->pw_uid;
-		ac->gid = pw->pw_gid;
-		if (strlcpy(ac->home, pw->pw_dir, sizeof(ac->home)) <
-		    sizeof(ac->home))
-			ret = 0;
-	}
-	fclose(fp);
-	return ret;
-}
 
 /* The number of entries in an open directory, other than itself. */
 static int
@@ -85,15 +55,15 @@ home_open(const struct account *ac)
 	struct stat st;
 	int fd;
 
-	fd = open(ac->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(ac->ac_home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1) {
-		log_warn("home directory %s of user %s: %s", ac->home,
+		log_warn("home directory %s of user %s: %s", ac->ac_home,
 		    VMD_USER, EMPTY_HINT);
 		return -1;
 	}
 	if (fstat(fd, &st) == -1 || st.st_uid != 0 ||
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 || dir_entries(fd) != 0) {
-		log_warnx("home directory %s of user %s: %s", ac->home,
+		log_warnx("home directory %s of user %s: %s", ac->ac_home,
 		    VMD_USER, EMPTY_HINT);
 		close(fd);
 		return -1;
@@ -105,13 +75,13 @@ home_open(const struct account *ac)
 static int
 account_check(struct account *ac)
 {
-	if (account_load(ac) == -1) {
+	if (account_find(VMD_USER, ac) == -1) {
 		log_warnx("there is no user %s in /etc/passwd: add it with "
 		    "\"useradd -r -d /var/empty -s /usr/sbin/nologin %s\"",
 		    VMD_USER, VMD_USER);
 		return -1;
 	}
-	if (ac->uid == 0 || ac->gid == 0) {
+	if (ac->ac_uid == 0 || ac->ac_gid == 0) {
 		log_warnx("user %s must have a user and group of its own",
 		    VMD_USER);
 		return -1;
@@ -176,11 +146,11 @@ root_leave(const struct account *ac)
 	namespace_enter(CLONE_NEWIPC, "IPC");
 	namespace_enter(CLONE_NEWUTS, "UTS");
 	if (fchdir(fd) == -1)
-		fatal("%s", ac->home);
+		fatal("%s", ac->ac_home);
 	close(fd);
-	mounts_leave(ac->home);
+	mounts_leave(ac->ac_home);
 	if (chroot(".") == -1 || chdir("/") == -1)
-		fatal("cannot change the root directory to %s", ac->home);
+		fatal("cannot change the root directory to %s", ac->ac_home);
 }
 
 /* Become the user, for good, with no capability left in any set. */
@@ -191,8 +161,8 @@ user_drop(const struct account *ac)
 	if (capng_apply(CAPNG_SELECT_BOUNDS) != 0)
 		fatalx("cannot clear the capability bounding set");
 	if (setgroups(0, NULL) == -1 ||
-	    setresgid(ac->gid, ac->gid, ac->gid) == -1 ||
-	    setresuid(ac->uid, ac->uid, ac->uid) == -1)
+	    setresgid(ac->ac_gid, ac->ac_gid, ac->ac_gid) == -1 ||
+	    setresuid(ac->ac_uid, ac->ac_uid, ac->ac_uid) == -1)
 		fatal("cannot become user %s", VMD_USER);
 	if (capng_apply(CAPNG_SELECT_ALL) != 0 ||
 	    capng_have_capabilities(CAPNG_SELECT_ALL) != CAPNG_NONE)
