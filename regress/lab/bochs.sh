@@ -31,8 +31,8 @@ bochsrc_write()
 {
 	cat >"$dir/bochsrc" <<-END
 	display_library: nogui
-	cpu: model=$bochs_cpu, count=1, ips=100000000, \\
-	    reset_on_triple_fault=1, ignore_bad_msrs=1
+	cpu: model=$bochs_cpu, count=1, ips=100000000
+	cpu: reset_on_triple_fault=1, ignore_bad_msrs=1
 	memory: guest=512, host=512
 	romimage: file=/usr/share/bochs/BIOS-bochs-latest
 	vgaromimage: file=/usr/share/vgabios/vgabios.bin
