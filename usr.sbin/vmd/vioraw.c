@@ -2,10 +2,6 @@
 
 /* Raw disk images; see vioraw.h. */
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE			/* fallocate(2) and its modes */
-#endif
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
