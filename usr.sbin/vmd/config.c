@@ -5,13 +5,12 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <bsd/string.h>
 
-#include "vmd.h"
+#include "vms.h"
 
 #define MIB	(1ULL << 20)
 
@@ -82,22 +81,6 @@ vm_name_ok(const char *name)
 	return 1;
 }
 
-__attribute__((__format__(printf, 4, 5)))
-static int
-bad(char *text, size_t len, const char *name, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	n = snprintf(text, len, "vm \"%s\": ", name);
-	if (n < 0 || (size_t)n >= len)
-		return EINVAL;
-	va_start(ap, fmt);
-	vsnprintf(text + n, len - n, fmt, ap);
-	va_end(ap);
-	return EINVAL;
-}
-
 /* A path is absent, or absolute and ended within its field. */
 static int
 path_ok(const char *path)
@@ -112,7 +95,7 @@ vm_memory_check(const struct vmop_create_params *vmc, char *text, size_t len)
 	if (vmc->vmc_memory >= VM_MEM_MIN && vmc->vmc_memory <= VM_MEM_MAX &&
 	    vmc->vmc_memory % MIB == 0)
 		return 0;
-	return bad(text, len, vmc->vmc_name, "memory of %llu bytes is out of "
+	return vm_text(text, len, EINVAL, vmc->vmc_name, "memory of %llu bytes is out of "
 	    "range: give whole megabytes from %lluM to %lluM",
 	    (unsigned long long)vmc->vmc_memory, VM_MEM_MIN / MIB,
 	    VM_MEM_MAX / MIB);
@@ -125,16 +108,16 @@ vm_disks_check(const struct vmop_create_params *vmc, char *text, size_t len)
 	uint32_t i;
 
 	if (vmc->vmc_ndisks > VMM_MAX_DISKS_PER_VM)
-		return bad(text, len, vmc->vmc_name,
+		return vm_text(text, len, EINVAL, vmc->vmc_name,
 		    "%u disks are too many: a VM has at most %d",
 		    vmc->vmc_ndisks, VMM_MAX_DISKS_PER_VM);
 	for (i = 0; i < vmc->vmc_ndisks; i++) {
 		vd = &vmc->vmc_disks[i];
 		if (!path_ok(vd->vd_path) || vd->vd_path[0] == '\0')
-			return bad(text, len, vmc->vmc_name, "the path of "
+			return vm_text(text, len, EINVAL, vmc->vmc_name, "the path of "
 			    "disk %u is not absolute: start it with \"/\"", i);
 		if (vd->vd_format > VMD_DISK_FORMAT_QCOW2)
-			return bad(text, len, vmc->vmc_name, "the format of "
+			return vm_text(text, len, EINVAL, vmc->vmc_name, "the format of "
 			    "disk %s is unknown: use raw", vd->vd_path);
 	}
 	return 0;
@@ -153,17 +136,17 @@ vm_params_check(const struct vmop_create_params *vmc, char *text, size_t len)
 	if (vm_memory_check(vmc, text, len) != 0)
 		return EINVAL;
 	if (vmc->vmc_ncpus < 1 || vmc->vmc_ncpus > VM_MAX_CPUS)
-		return bad(text, len, vmc->vmc_name,
+		return vm_text(text, len, EINVAL, vmc->vmc_name,
 		    "%u VCPUs are out of range: this vmd supports %d",
 		    vmc->vmc_ncpus, VM_MAX_CPUS);
 	if (!path_ok(vmc->vmc_boot))
-		return bad(text, len, vmc->vmc_name, "the path of the kernel "
+		return vm_text(text, len, EINVAL, vmc->vmc_name, "the path of the kernel "
 		    "is not absolute: start it with \"/\"");
 	if (!path_ok(vmc->vmc_initrd))
-		return bad(text, len, vmc->vmc_name, "the path of the initrd "
+		return vm_text(text, len, EINVAL, vmc->vmc_name, "the path of the initrd "
 		    "is not absolute: start it with \"/\"");
 	if (memchr(vmc->vmc_args, '\0', VM_ARGS_MAX) == NULL)
-		return bad(text, len, vmc->vmc_name, "the arguments are too "
+		return vm_text(text, len, EINVAL, vmc->vmc_name, "the arguments are too "
 		    "long: at most %d characters", VM_ARGS_MAX - 1);
 	return vm_disks_check(vmc, text, len);
 }

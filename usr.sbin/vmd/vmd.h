@@ -200,7 +200,7 @@ struct vmop_info_result {
 #define VM_STATE_SHUTDOWN	0x04	/* with RUNNING: stopping */
 #define VM_STATE_STARTING	0x08	/* with RUNNING: not yet ready */
 #define VM_STATE_PAUSED		0x10
-#define VM_STATE_WAITING	0x20	/* vmctl: somebody waits for it */
+#define VM_STATE_WAITING	0x20	/* its staggered start will come */
 
 /* Who a client is, from its socket; in front of each request to the parent. */
 #define CTL_MAX_GROUPS		64
