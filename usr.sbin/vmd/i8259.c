@@ -138,8 +138,6 @@ void
 i8259_init(struct i8259_pair *pair, const struct i8259_ops *ops, void *arg)
 {
 	memset(pair, 0, sizeof(*pair));
-	pair->master.lowest = NPIN - 1;
-	pair->slave.lowest = NPIN - 1;
 	pair->ops = ops;
 	pair->arg = arg;
 }
@@ -220,6 +218,7 @@ i8259_icw1(struct i8259 *pic, uint8_t val)
 	pic->read_isr = 0;
 	pic->rotate_aeoi = 0;
 	pic->step = 2;
+	pic->ready = 1;
 }
 
 /* ICW2 to ICW4; ICW1 said which of them come. */
@@ -231,16 +230,13 @@ i8259_icw(struct i8259 *pic, uint8_t val)
 	if (pic->step == 2) {
 		pic->icw2 = val;
 		next = (pic->icw1 & ICW1_SNGL) ? 4 : 3;
-	} else if (pic->step == 3) {
-		pic->icw3 = val;
-		next = 4;
-	} else
+	} else if (pic->step == 3)
+		next = 4;	/* the wiring is fixed */
+	else
 		pic->icw4 = val;
 	if (next == 4 && !(pic->icw1 & ICW1_IC4))
 		next = 0;
 	pic->step = next;
-	if (next == 0)
-		pic->ready = 1;
 }
 
 /*
@@ -379,11 +375,7 @@ i8259_poll(struct i8259_pair *pair, int is_master)
 	pic->poll = 0;
 	if (i8259_request(pic, is_master) == NO_REQUEST)
 		return 0;
-	if (is_master) {
-		pin = i8259_inta(pic, 1);
-		i8259_set_intr(pair, 0);
-	} else
-		pin = i8259_inta_slave(pair);
+	pin = is_master ? i8259_inta(pic, 1) : i8259_inta_slave(pair);
 	i8259_update(pair);
 	return POLL_INTR | pin;
 }

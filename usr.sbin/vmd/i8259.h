@@ -35,10 +35,9 @@ struct i8259 {
 	uint8_t	elcr;		/* level triggered inputs */
 	uint8_t	icw1;
 	uint8_t	icw2;
-	uint8_t	icw3;
 	uint8_t	icw4;
 	uint8_t	step;		/* ICW that A0 = 1 expects, 0 is OCW1 */
-	uint8_t	ready;		/* initialised at least once */
+	uint8_t	ready;		/* ICW1 was seen since power-on */
 	uint8_t	lowest;		/* input of lowest priority */
 	uint8_t	smm;		/* special mask mode */
 	uint8_t	poll;		/* next read is a poll */

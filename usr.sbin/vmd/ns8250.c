@@ -75,7 +75,7 @@
 #define MSR_RI		0x40
 #define MSR_DCD		0x80
 
-#define DLL_9600	12	/* a plausible divisor before it is set */
+#define DLL_9600	12	/* drivers divide by what they find */
 
 static int
 ns8250_fifo_mode(const struct ns8250 *dev)
@@ -130,7 +130,7 @@ ns8250_source(const struct ns8250 *dev)
 		return IIR_RLS;
 	if ((dev->ier & IER_ERBFI) && dev->rx.count >= ns8250_trigger(dev))
 		return IIR_RDA;
-	if ((dev->ier & IER_ERBFI) && dev->rx.count > 0 && dev->timeout)
+	if ((dev->ier & IER_ERBFI) && dev->timeout)
 		return IIR_TIMEOUT;
 	if ((dev->ier & IER_ETBEI) && dev->thre)
 		return IIR_THRE;

@@ -144,6 +144,11 @@ pic_icw1_forgets_edges_mask_and_service(void **state)
 	i8259_ack(&pic);
 	up(4);
 	i8259_write(&pic, M1, 0x55);
+	i8259_write(&pic, M0, SMM_ON);
+	i8259_write(&pic, M0, ROTATE_AEOI);
+	i8259_write(&pic, M0, SET_PRIORITY | 3);
+	i8259_write(&pic, M0, READ_ISR);
+	i8259_write(&pic, M0, POLL);
 	program(M0, 0x11, 0x70, 0x04, ICW4_8086);
 	assert_int_equal(i8259_read(&pic, M1), 0);
 	assert_int_equal(i8259_read(&pic, M0), 0);	/* IRR */
@@ -151,7 +156,34 @@ pic_icw1_forgets_edges_mask_and_service(void **state)
 	assert_int_equal(i8259_pending(&pic), 0);
 	down(4);
 	up(4);
+	up(0);
+	up(6);
+	assert_int_equal(i8259_ack(&pic), 0x70);
+	i8259_write(&pic, M1, 0x01);		/* no special mask */
+	assert_int_equal(i8259_pending(&pic), 0);
+	i8259_write(&pic, M0, EOI);
 	assert_int_equal(i8259_ack(&pic), 0x74);
+}
+
+static void
+pic_icw1_forgets_the_modes_of_before(void **state)
+{
+	(void)state;
+	program(M0, 0x11, 0x30, 0x04, ICW4_8086 | ICW4_AEOI);
+	i8259_write(&pic, M0, ROTATE_AEOI);
+	i8259_write(&pic, M0, 0x10);		/* no ICW4 */
+	i8259_write(&pic, M1, 0x30);
+	i8259_write(&pic, M1, 0x04);
+	up(5);
+	i8259_ack(&pic);
+	assert_int_equal(reg(M0, READ_ISR), 1 << 5);	/* no auto EOI */
+	program(M0, 0x11, 0x30, 0x04, ICW4_8086 | ICW4_AEOI);
+	down(5);
+	up(5);
+	i8259_ack(&pic);			/* does not rotate */
+	up(0);
+	up(6);
+	assert_int_equal(i8259_ack(&pic), 0x30);
 }
 
 static void
@@ -174,6 +206,7 @@ pic_without_icw4_takes_ocw1_next(void **state)
 	i8259_write(&pic, M0, 0x10);
 	i8259_write(&pic, M1, 0x40);
 	i8259_write(&pic, M1, 0x04);
+	assert_int_equal(i8259_read(&pic, M1), 0);
 	i8259_write(&pic, M1, 0xa5);
 	assert_int_equal(i8259_read(&pic, M1), 0xa5);
 }
@@ -188,6 +221,9 @@ pic_masked_request_waits_in_irr(void **state)
 	assert_int_equal(reg(M0, READ_IRR), 0x10);
 	i8259_write(&pic, M1, 0);
 	assert_int_equal(i8259_ack(&pic), 0x34);
+	i8259_write(&pic, S1, 0x42);
+	assert_int_equal(i8259_read(&pic, S1), 0x42);
+	assert_int_equal(i8259_read(&pic, M1), 0);
 }
 
 static void
@@ -220,6 +256,18 @@ pic_level_interrupts_again_until_the_line_falls(void **state)
 	i8259_write(&pic, S0, EOI);
 	i8259_write(&pic, M0, EOI);
 	assert_int_equal(i8259_pending(&pic), 0);
+}
+
+static void
+pic_level_lines_do_not_disturb_each_other(void **state)
+{
+	(void)state;
+	i8259_write(&pic, I8259_ELCR2_PORT, 0x0c);
+	up(10);
+	up(11);
+	assert_int_equal(reg(S0, READ_IRR), 0x0c);
+	down(10);
+	assert_int_equal(reg(S0, READ_IRR), 0x08);
 }
 
 static void
@@ -407,6 +455,8 @@ pic_rotations_move_the_lowest_priority(void **state)
 		i8259_ack(&pic);
 		down(row[i].serve);
 		i8259_write(&pic, M0, row[i].cmd);
+		if ((row[i].cmd & EOI) != 0)
+			assert_int_equal(reg(M0, READ_ISR), 0);
 		i8259_write(&pic, M0, SPECIFIC_EOI | row[i].serve);
 		for (irq = 0; irq < 8; irq++)
 			up(irq);
@@ -459,8 +509,9 @@ pic_auto_eoi_rotates_when_told(void **state)
 	i8259_write(&pic, M0, 0x00);		/* stop rotating */
 	assert_int_equal(i8259_ack(&pic), 0x31);
 	up(0);
-	up(7);
-	assert_int_equal(i8259_ack(&pic), 0x37);
+	down(3);
+	up(3);
+	assert_int_equal(i8259_ack(&pic), 0x30);
 }
 
 static void
@@ -541,9 +592,10 @@ pic_poll_acknowledges_and_names_the_irq(void **state)
 	assert_int_equal(reg(M0, READ_ISR), 1 << 5);
 	i8259_write(&pic, M0, EOI);
 	up(6);
+	i8259_write(&pic, M1, 0x81);
 	i8259_write(&pic, M0, POLL);
 	assert_int_equal(i8259_read(&pic, M1), 0x86);
-	assert_int_equal(i8259_read(&pic, M1), 0);	/* IMR again */
+	assert_int_equal(i8259_read(&pic, M1), 0x81);	/* IMR again */
 }
 
 static void
@@ -613,11 +665,13 @@ main(void)
 		T(pic_every_irq_has_its_vector),
 		T(pic_is_silent_until_initialised),
 		T(pic_icw1_forgets_edges_mask_and_service),
+		T(pic_icw1_forgets_the_modes_of_before),
 		T(pic_single_needs_no_icw3_and_has_no_cascade),
 		T(pic_without_icw4_takes_ocw1_next),
 		T(pic_masked_request_waits_in_irr),
 		T(pic_edge_interrupts_once_while_the_line_stays_high),
 		T(pic_level_interrupts_again_until_the_line_falls),
+		T(pic_level_lines_do_not_disturb_each_other),
 		T(pic_ltim_makes_every_input_level),
 		T(pic_elcr_keeps_system_irqs_edge),
 		T(pic_elcr_change_shows_the_line_at_once),

@@ -155,6 +155,7 @@ com_dlab_switches_to_the_divisor(void **state)
 	(void)state;
 	out(IER, 0x05);
 	out(LCR, 0x83);
+	assert_int_not_equal(in(0) | in(1), 0);
 	out(0, 0x01);
 	out(1, 0x23);
 	assert_int_equal(in(0), 0x01);
@@ -307,6 +308,41 @@ com_sources_come_in_priority_order(void **state)
 }
 
 static void
+com_source_without_its_enable_is_silent(void **state)
+{
+	static const uint8_t	iir[] = { 0xc4, 0xc2, 0xc6, 0xc0 };
+	int			i;
+
+	(void)state;
+	out(IER, 0x02);
+	out(MCR, LOOP);
+	out(MCR, 0x0b);
+	ns8250_rx_break(&com);
+	for (i = 0; i < 4; i++) {
+		out(IER, 0);
+		assert_int_equal(in(IIR), 0xc1);
+		assert_int_equal(line, 0);
+		out(IER, 1 << i);
+		assert_int_equal(in(IIR), iir[i]);
+	}
+}
+
+static void
+com_thre_stays_down_while_characters_wait(void **state)
+{
+	(void)state;
+	wire_room = 0;
+	out(0, 'a');
+	out(IER, 0x02);
+	assert_int_equal(line, 0);
+	out(FCR, 0x05);				/* drops it: empty now */
+	assert_int_equal(line, 1);
+	(void)in(IIR);
+	out(FCR, 0x05);				/* was empty before */
+	assert_int_equal(line, 0);
+}
+
+static void
 com_trigger_level_tells_data_from_timeout(void **state)
 {
 	static const struct {
@@ -385,6 +421,10 @@ com_receiver_takes_what_fits_and_asks_for_more(void **state)
 	assert_int_equal(feed("XY"), 2);
 	assert_int_equal(in(RBR), '2');
 	assert_int_equal(room_calls, 1);	/* everything had fitted */
+	assert_int_equal(feed("Z"), 1);
+	assert_int_equal(ns8250_rx_space(&com), 0);
+	assert_int_equal(in(RBR), '3');
+	assert_int_equal(room_calls, 2);
 }
 
 static void
@@ -415,8 +455,9 @@ com_fcr_resets_each_way_by_itself(void **state)
 	out(FCR, 0x06);				/* FIFOs off: both */
 	assert_int_equal(in(LSR), THRE | TEMT);
 	feed("x");
+	out(0, 'a');
 	out(FCR, 0x06);				/* and off they ignore it */
-	assert_int_equal(in(LSR), DR | THRE | TEMT);
+	assert_int_equal(in(LSR), DR);
 }
 
 static void
@@ -468,6 +509,7 @@ com_break_without_room_is_an_overrun(void **state)
 	feed("0123456789abcdef");
 	out(IER, 0x04);
 	ns8250_rx_break(&com);
+	assert_int_equal(line, 1);
 	assert_int_equal(in(IIR), 0xc6);
 	assert_int_equal(in(LSR), DR | OE | THRE | TEMT);
 	for (i = 0; i < 16; i++)
@@ -484,6 +526,11 @@ com_overrun_without_fifo_replaces(void **state)
 	assert_int_equal(in(LSR), DR | OE | BI | THRE | TEMT);
 	assert_int_equal(in(RBR), 0);
 	assert_int_equal(in(LSR), THRE | TEMT);
+	ns8250_rx_break(&com);
+	assert_int_equal(feed("b"), 0);
+	ns8250_rx_break(&com);
+	out(FCR, 0x01);				/* errors outlive the data */
+	assert_int_equal(in(LSR) & (DR | OE | BI), OE | BI);
 }
 
 static void
@@ -518,6 +565,10 @@ com_loopback_returns_what_is_sent(void **state)
 		assert_int_equal(in(RBR), 0xf0 + i);
 	assert_int_equal(wire_len, 0);
 	assert_int_equal(in(LSR), THRE | TEMT);
+	out(IER, 0x02);
+	assert_int_equal(in(IIR), 0xc2);
+	out(0, 'a');
+	assert_int_equal(in(IIR), 0xc2);
 }
 
 static void
@@ -554,6 +605,27 @@ com_loopback_connects_the_modem_lines(void **state)
 	}
 	out(MCR, 0x0b);
 	assert_int_equal(in(MSR) & 0xf0, 0xb0);
+}
+
+static void
+com_modem_deltas_tell_which_line_moved(void **state)
+{
+	static const struct {
+		uint8_t	mcr, msr;
+	} row[] = {
+		{ 0x01, 0x22 }, { 0x00, 0x02 }, { 0x02, 0x11 },
+		{ 0x00, 0x01 }, { 0x04, 0x40 }, { 0x00, 0x04 },
+		{ 0x08, 0x88 }, { 0x00, 0x08 },
+	};
+	size_t	i;
+
+	(void)state;
+	out(MCR, LOOP);
+	(void)in(MSR);
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		out(MCR, LOOP | row[i].mcr);
+		assert_int_equal(in(MSR), row[i].msr);
+	}
 }
 
 static void
@@ -656,6 +728,8 @@ main(void)
 		F(com_thre_waits_for_the_last_character),
 		F(com_reading_iir_for_another_source_keeps_thre),
 		F(com_sources_come_in_priority_order),
+		F(com_source_without_its_enable_is_silent),
+		F(com_thre_stays_down_while_characters_wait),
 		T(com_trigger_level_tells_data_from_timeout),
 		F(com_leftovers_below_the_trigger_raise_a_new_edge),
 		F(com_burst_is_seen_whole),
@@ -671,6 +745,7 @@ main(void)
 		F(com_loopback_returns_what_is_sent),
 		F(com_loopback_obeys_the_word_length),
 		F(com_loopback_connects_the_modem_lines),
+		F(com_modem_deltas_tell_which_line_moved),
 		F(com_modem_deltas_are_cleared_by_reading),
 		F(com_loopback_is_cut_from_the_wire),
 		F(com_loopback_break_arrives),
