@@ -131,6 +131,15 @@ chan_messages(struct chan *ch)
 	return why;
 }
 
+void
+chan_drain(struct chan *ch)
+{
+	while (ch->ibuf.fd != -1 && ch->broken == NULL &&
+	    imsg_read(&ch->ibuf) > 0)
+		if (chan_messages(ch) != NULL)
+			break;
+}
+
 static void
 chan_readable(int fd, short what, void *arg)
 {

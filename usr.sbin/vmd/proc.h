@@ -73,6 +73,9 @@ void	 chan_send(struct chan *, uint32_t type, uint32_t id, int fd,
 /* To be called after messages were queued with the functions of imsg.h. */
 void	 chan_queued(struct chan *);
 
+/* Handle what a peer that has ended has sent before. */
+void	 chan_drain(struct chan *);
+
 /* Say that the channel is of no use any more; gone() follows. */
 void	 chan_break(struct chan *, const char *why);
 

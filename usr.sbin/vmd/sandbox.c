@@ -173,6 +173,7 @@ void
 sandbox_drop(void)
 {
 	struct rlimit zero = { 0, 0 };
+	pid_t ppid = getppid();
 	struct account ac;
 	int fd;
 
@@ -186,6 +187,7 @@ sandbox_drop(void)
 	root_leave(&ac);
 	user_drop(&ac);
 	sandbox_harden();
+	sandbox_die_with(ppid);		/* the new user has undone it */
 }
 
 void

@@ -103,6 +103,7 @@ static const struct call calls_vm_exec[] = {
 	EQ(prctl, 0, PR_SET_PDEATHSIG),	/* the confinement's own calls */
 	EQ(prctl, 0, PR_SET_NO_NEW_PRIVS),
 	EQ(prctl, 0, PR_SET_DUMPABLE),
+	EQ(prctl, 0, PR_SET_NAME),
 	EQ(prctl, 0, PR_SET_SECCOMP),	/* libseccomp asks what there is */
 	EQ(prctl, 0, PR_GET_SECCOMP),
 	ANY(seccomp),

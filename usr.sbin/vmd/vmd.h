@@ -256,6 +256,7 @@ struct vm_ended {
 
 struct proc_start {
 	int32_t		ps_verbose;
+	int32_t		ps_foreground;
 };
 
 /* A VM being put together, or given on: its configuration and descriptors. */
