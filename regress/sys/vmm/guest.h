@@ -7,6 +7,7 @@
 #ifndef _REGRESS_VMM_GUEST_H_
 #define _REGRESS_VMM_GUEST_H_
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -187,6 +188,29 @@ void	 regs_read(struct guest *, struct vcpu_reg_state *);
 void	 regs_write(struct guest *, uint64_t mask,
 	    const struct vcpu_reg_state *);
 void	 gpr_write(struct guest *, unsigned int reg, uint64_t val);
+
+/*
+ * A thread that runs a VCPU whose code counts up at GUEST_DATA, until an exit
+ * other than EXIT_NONE or, with `once', until the first exit at all.
+ * runner_start returns when the guest has counted; runner_join fails the test
+ * unless the thread ends within some seconds. A RUN that finds the VM gone
+ * counts as EXIT_TERMINATED.
+ */
+struct runner {
+	pthread_t	 thread;
+	struct guest	*g;
+	unsigned int	 cpu;
+	bool		 once;
+	volatile int	 ended;
+	enum exit_kind	 kind;
+};
+
+void		 runner_start(struct runner *, struct guest *,
+		    unsigned int cpu, bool once);
+enum exit_kind	 runner_join(struct runner *);
+
+/* Wait until the guest has counted on at GUEST_DATA. */
+void		 guest_wait_count(struct guest *);
 
 /* Set what the next RUN of VCPU 0 injects. */
 void	 inject(struct guest *, uint8_t type, uint8_t vector, uint32_t error);

@@ -102,6 +102,37 @@ test_wait(const volatile int *flag, const char *what)
 	FAIL("no sign of %s within %d s", what, WAIT_SECONDS);
 }
 
+volatile unsigned int	test_ticks;
+
+static void
+tick_count(int sig)
+{
+	(void)sig;
+	test_ticks++;
+}
+
+void
+test_tick(unsigned int ms)
+{
+	static timer_t timer;
+	static int made;
+	struct sigaction sa = { .sa_handler = tick_count };
+	struct sigevent sev = { .sigev_notify = SIGEV_THREAD_ID };
+	struct itimerspec its = {
+		{ ms / 1000, ms % 1000 * 1000000L },
+		{ ms / 1000, ms % 1000 * 1000000L },
+	};
+
+	sev.sigev_signo = SIGUSR1;
+	sev._sigev_un._tid = gettid();
+	if (!made) {
+		CHECK_OK(sigaction(SIGUSR1, &sa, NULL));
+		CHECK_OK(timer_create(CLOCK_MONOTONIC, &sev, &timer));
+		made = 1;
+	}
+	CHECK_OK(timer_settime(timer, 0, &its, NULL));
+}
+
 static int
 is_selected(const char *name, int npatterns, char **patterns)
 {

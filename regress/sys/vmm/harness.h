@@ -77,6 +77,13 @@ void	test_join(int pid);
 /* Sleep for that long, whatever signals arrive. */
 void	test_sleep_ms(unsigned int ms);
 
+/*
+ * Send this thread a signal every ms milliseconds; its handler counts
+ * test_ticks and restarts no system call. 0 ends it.
+ */
+void	test_tick(unsigned int ms);
+extern volatile unsigned int	test_ticks;
+
 /* Wait until *flag is no longer 0, for some seconds; else the test fails. */
 void	test_wait(const volatile int *flag, const char *what);
 

@@ -11,6 +11,8 @@ dir=${1:-$(dirname "$0")}
 passed=0
 failed=0
 skipped=0
+output=$(mktemp) || exit 1
+trap 'rm -f "$output"' EXIT
 
 # Add the sums in $1, "N passed, N failed, N skipped"; false if it is not that.
 sums_add()
@@ -35,14 +37,9 @@ for program in "$dir"/vmm_*; do
 		continue
 	fi
 	echo "${program##*/}"
-	output=$("$program" "$@" 2>&1)
-	status=$?
-	sums=$(echo "$output" | tail -n 1)
-	if sums_add "$sums"; then
-		echo "$output" | sed '$d'
-	else
-		echo "$output"
-		echo "FAIL ${program##*/}: ended with status $status"
+	"$program" "$@" 2>&1 | tee "$output"
+	if ! sums_add "$(tail -n 1 "$output")"; then
+		echo "FAIL ${program##*/}: ended without its sums"
 		failed=$((failed + 1))
 	fi
 done

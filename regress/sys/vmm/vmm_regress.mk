@@ -7,7 +7,7 @@ VMM_REGRESS_OBJ =	obj/regress/sys/vmm
 VMM_REGRESS_NAMES =	create run io io_string regs reset inject event intr \
 			mprotect cpuid msr fpu host memory lifetime security \
 			info modes pvclock terminate client
-VMM_REGRESS_LIB =	harness guest guest_tables
+VMM_REGRESS_LIB =	harness guest guest_tables runner
 
 VMM_REGRESS_CFLAGS =	-std=gnu11 -O2 -g -Wall -Wextra -Wstrict-prototypes \
 			-Wmissing-prototypes -Wshadow -Wpointer-arith -Werror \
