@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: ISC
 # Everything is built below obj/. Targets: all (the default), vmd, vmctl,
 # modules, unit, demo, test, lint, clean. regress/setup installs what is
-# missing.
+# missing. V=1 shows the commands.
 
 OBJ :=		obj
+Q :=		$(if $(V),,@)
 CC ?=		gcc
 BISON ?=	bison
 CFLAGS ?=	-O2 -g

@@ -20,7 +20,7 @@ DEPS += $$(objs_$(1)_$(5):.o=.d)
 $$(objs_$(1)_$(5)): ALLCFLAGS += $(4) $$(FLAGS_$(5))
 $(OBJ)/$(5)/lib$(1).a: $$(objs_$(1)_$(5))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 
 define component
@@ -33,7 +33,8 @@ UNIT_TESTS += $$(tests_$(5))
 DEPS += $$(addsuffix .d,$$(tests_$(5)))
 $$(addsuffix .o,$$(tests_$(5))): ALLCFLAGS += $(4) $$(FLAGS_$(5))
 $$(tests_$(5)): $(OBJ)/$(5)/%: $(OBJ)/$(5)/%.o $(2:%=$(OBJ)/$(5)/lib%.a)
-	$$(CC) $$(FLAGS_$(5)) -pie -o $$@ $$^ $(3) -lcmocka
+	@echo "LD $$@"
+	$(Q)$$(CC) $$(FLAGS_$(5)) -pie -o $$@ $$^ $(3) -lcmocka
 endef
 
 define unit
@@ -43,13 +44,19 @@ endef
 define compile
 $(OBJ)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALLCFLAGS) -c -o $$@ $$<
+	@echo "CC $$<"
+	$(Q)$$(CC) $$(ALLCFLAGS) -c -o $$@ $$<
 $(OBJ)/$(1)/%.o: $(OBJ)/gen/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALLCFLAGS) -I$$(dir $$*) -c -o $$@ $$<
+	@echo "CC $$<"
+	$(Q)$$(CC) $$(ALLCFLAGS) -I$$(dir $$*) -c -o $$@ $$<
 endef
 $(foreach v,$(VARIANTS),$(eval $(call compile,$(v))))
 
 $(OBJ)/gen/%.c: %.y
 	@mkdir -p $(@D)
-	$(BISON) -o $@ $<
+	@echo "BISON $<"
+	$(Q)$(BISON) -o $@ $<
+
+# Not next to the sources.
+%.c: %.y

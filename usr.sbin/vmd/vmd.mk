@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-# vmd(8). Static, as a vm process is executed in an empty root directory.
+# vmd(8). Static, as a vm process is executed in an empty root directory. The
+# linker would warn of name service functions in libraries that nobody calls.
 VMD_DIR :=	usr.sbin/vmd
 VMD_MAIN :=	$(VMD_DIR)/vmd.c
 VMD_SRCS :=	$(filter-out $(VMD_MAIN),$(wildcard $(VMD_DIR)/*.c)) \
@@ -11,6 +12,7 @@ $(eval $(call component,vmd,$(VMD_DIR),$(VMD_SRCS),-I$(VMD_DIR)))
 $(eval $(call unit,regress/$(VMD_DIR),vmd util,$(VMD_LIBS),-I$(VMD_DIR)))
 
 $(OBJ)/vmd: $(addprefix $(OBJ)/plain/,libvmdmain.a libvmd.a libutil.a)
-	$(CC) $(LDFLAGS) -static-pie -o $@ \
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS) -static-pie -Wl,--no-warnings -o $@ \
 	    -Wl,--whole-archive $< -Wl,--no-whole-archive \
 	    $(wordlist 2,3,$^) $(VMD_LIBS)
