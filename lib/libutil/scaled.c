@@ -119,13 +119,17 @@ fmt_scaled(long long number, char text[FMT_SCALED_STRSIZE])
 		tenths = (val % 1024 * 10 + 512) / 1024;
 		val /= 1024;
 	}
-	if (tenths == 10) {
+	if (tenths == 10 || (val >= 100 && tenths >= 5)) {
 		val++;
 		tenths = 0;
 	}
+	if (val == 1024) {
+		val = 1;
+		unit++;
+	}
 	if (unit == 0 || val >= 100)
 		n = snprintf(text, FMT_SCALED_STRSIZE, "%s%llu%c", sign,
-		    val + (tenths >= 5), units[unit]);
+		    val, units[unit]);
 	else
 		n = snprintf(text, FMT_SCALED_STRSIZE, "%s%llu.%llu%c", sign,
 		    val, tenths, units[unit]);
