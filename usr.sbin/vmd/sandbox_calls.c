@@ -111,47 +111,46 @@ static const struct call calls_vm_exec[] = {
 	ANY(landlock_restrict_self),
 };
 
-/* A running VM: see vm.c and the devices. */
-static const struct call calls_vm[] = {
-	EQ(ioctl, 1, VMM_IOC_CREATE),	/* the VM; not INFO: that is of all */
-	EQ(ioctl, 1, VMM_IOC_RUN),
-	EQ(ioctl, 1, VMM_IOC_TERM),
-	EQ(ioctl, 1, VMM_IOC_RESETCPU),
-	EQ(ioctl, 1, VMM_IOC_INTR),
-	EQ(ioctl, 1, VMM_IOC_READREGS),
-	EQ(ioctl, 1, VMM_IOC_WRITEREGS),
-	EQ(ioctl, 1, VMM_IOC_READVMPARAMS),
-	EQ(ioctl, 1, VMM_IOC_WRITEVMPARAMS),
-	EQ(ioctl, 1, VMM_IOC_MPROTECT_EPT),
+/* Setting up a VM, until its VCPUs run; vm.c. */
+static const struct call calls_vm_setup[] = {
 	ANY(memfd_create),		/* guest memory */
 	ANY(ftruncate),
-	ANY(fallocate),
-	ANY(lseek),			/* size of a disk; kernel, initrd */
+	EQ(fcntl, 1, F_ADD_SEALS),
+	EQ(ioctl, 1, VMM_IOC_CREATE),
+	EQ(ioctl, 1, VMM_IOC_RESETCPU),
+	ANY(lseek),			/* size of a disk */
 	ANY(fstat),
 	EQ(newfstatat, 3, AT_EMPTY_PATH), /* fstat() of the C library */
-	ANY(pread64),			/* disks, kernel, initrd */
-	ANY(pwrite64),
-	ANY(preadv),
-	ANY(pwritev),
-	ANY(readv),
-	ANY(fdatasync),
-	ANY(fsync),
+	ANY(pread64),			/* kernel */
+	ANY(pipe2),			/* libevent's signals, not used */
+	ANY(signalfd4),			/* SIGTERM */
 	ANY(eventfd2),			/* from VCPU threads to the event loop */
-	ANY(timerfd_create),
-	ANY(timerfd_settime),
-	ANY(clock_nanosleep),
-	ANY(sched_yield),
+	ANY(timerfd_create),		/* clocks */
 	CLEAR(clone, 0, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
 	    CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP),
 					/* VCPU threads */
-	ANY(set_robust_list),		/* the C library in a new thread */
+};
+
+/* A running VM: event thread and VCPU threads. */
+static const struct call calls_vm[] = {
+	EQ(ioctl, 1, VMM_IOC_RUN),
+	EQ(ioctl, 1, VMM_IOC_INTR),
+	EQ(ioctl, 1, VMM_IOC_WRITEREGS),	/* CR2 of a page fault */
+	EQ(ioctl, 1, VMM_IOC_TERM),
+	ANY(preadv),			/* disks */
+	ANY(pwritev),
+	ANY(fdatasync),
+	ANY(fallocate),			/* discard, write zeroes */
+	ANY(pwrite64),			/* zeroes, where a hole cannot be */
+	ANY(timerfd_settime),		/* clocks */
+	ANY(set_robust_list),		/* a VCPU thread's first steps */
 	ANY(rseq),
-	EQ(prctl, 0, PR_SET_NAME),	/* thread names */
-	ANY(tgkill),			/* kick a VCPU thread */
+	EQ(prctl, 0, PR_SET_NAME),
+	ANY(tgkill),			/* abort() */
 };
 
 #define LIST(a)		{ a, sizeof(a) / sizeof((a)[0]) }
-#define MAX_LISTS	4
+#define MAX_LISTS	5
 
 static const struct {
 	const char *name;
@@ -161,7 +160,7 @@ static const struct {
 	    { LIST(calls_base), LIST(calls_control) } },
 	[SANDBOX_VMM] = { "vmm",
 	    { LIST(calls_base), LIST(calls_vmm), LIST(calls_vm_exec),
-	      LIST(calls_vm) } },
+	      LIST(calls_vm_setup), LIST(calls_vm) } },
 	[SANDBOX_VM] = { "vm", { LIST(calls_base), LIST(calls_vm) } },
 };
 
@@ -216,6 +215,7 @@ sandbox_enter(enum sandbox_role role)
 	if ((ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)) == NULL)
 		fatalx("cannot make the system call filter");
 	seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	ret = filter_fill(ctx, role);
 	if (ret == 0)
 		ret = seccomp_load(ctx);
