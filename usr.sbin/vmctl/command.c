@@ -18,7 +18,7 @@ const struct command	 commands[] = {
 	{ "reload",	reload_main,	"" },
 	{ "show",	status_main,	"[-r] [id]" },
 	{ "start",	start_main,	"[-c] [-a arguments] [-b path] "
-	    "[-d disk] [-I initrd]\n\t    [-m size] id | name" },
+	    "[-d disk]... [-I initrd]\n\t    [-m size] id | name" },
 	{ "status",	status_main,	"[-r] [id]" },
 	{ "stop",	stop_main,	"[-fw] [-a | id]" },
 	{ "wait",	wait_main,	"id" },
@@ -74,8 +74,9 @@ command_usage(const struct command *only)
 	for (i = 0; i < ncommands; i++) {
 		if (only != NULL && only != &commands[i])
 			continue;
-		fprintf(stderr, "%svmctl %s %s\n", lead,
-		    commands[i].cmd_name, commands[i].cmd_args);
+		fprintf(stderr, "%svmctl %s%s%s\n", lead,
+		    commands[i].cmd_name, *commands[i].cmd_args ? " " : "",
+		    commands[i].cmd_args);
 	}
 	return (1);
 }

@@ -13,7 +13,7 @@
 #include "status.h"
 #include "vmctl.h"
 
-#define NUMBER_STRSIZE	12	/* a uint32_t or int32_t */
+#define NUMBER_STRSIZE	24	/* any int64_t */
 #define OWNER_STRSIZE	72	/* two names and a colon */
 
 /* Widths of all columns but the last. */
