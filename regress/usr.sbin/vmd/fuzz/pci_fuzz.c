@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/virtio_pci.h>
 
 #include "vioblk.h"
 #include "viornd.h"
@@ -121,6 +122,22 @@ struct step {
 	uint32_t	 val;
 };
 
+/* A driver that gets as far as a running queue. */
+static void
+start(uint16_t bar)
+{
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_STATUS, 1, 3);
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_GFSELECT, 4, 1);
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_GF, 4, 1);
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_STATUS, 1, 11);
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_Q_SELECT, 2, 0);
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_Q_DESCLO, 4, 0);
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_Q_AVAILLO, 4, 0x1000);
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_Q_USEDLO, 4, 0x2000);
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
+	pci_out(&pci, bar + VIRTIO_PCI_COMMON_STATUS, 1, 15);
+}
+
 static void
 take(const struct step *s, const struct guestmem *gm)
 {
@@ -148,6 +165,9 @@ take(const struct step *s, const struct guestmem *gm)
 		break;
 	case 4:
 		vmmci_ctl(&vc, s->val % VMMCI_NCMDS);
+		break;
+	case 5:
+		start(PCI_IO_FIRST + s->port % 4 * PCI_IO_BAR_SIZE);
 		break;
 	default:
 		pci_out(&pci, port, size, s->val);

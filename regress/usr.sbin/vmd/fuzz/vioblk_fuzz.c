@@ -10,6 +10,7 @@
 #include <string.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
+#include <linux/virtio_ring.h>
 
 #include "vioblk.h"
 
@@ -18,9 +19,15 @@
 #define SECTORS	16
 #define DISK	(SECTORS * VIOBLK_SECTOR)
 #define BAR	0x1000
-#define DESC	0x0000
-#define AVAIL	0x0800
+
+/* Close together, for the fuzzer to reach all of it. */
+#define AVAIL	0x0000
+#define DESC	0x0020
+#define HDR	0x00a0
+#define TABLE	0x0100
 #define USED	0x1000
+#define BUF	0x2000
+#define QSIZE	8
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -139,19 +146,46 @@ out(uint16_t off, unsigned int size, uint32_t val)
 }
 
 static void
-start(uint8_t size_shift, int indirect, int event_idx)
+start(int indirect, int event_idx)
 {
 	out(VIRTIO_PCI_COMMON_STATUS, 1, 3);
 	out(VIRTIO_PCI_COMMON_GF, 4, indirect << 28 | event_idx << 29);
 	out(VIRTIO_PCI_COMMON_GFSELECT, 4, 1);
 	out(VIRTIO_PCI_COMMON_GF, 4, 1);
 	out(VIRTIO_PCI_COMMON_STATUS, 1, 11);
-	out(VIRTIO_PCI_COMMON_Q_SIZE, 2, 1 << size_shift % 8);
+	out(VIRTIO_PCI_COMMON_Q_SIZE, 2, QSIZE);
 	out(VIRTIO_PCI_COMMON_Q_DESCLO, 4, DESC);
 	out(VIRTIO_PCI_COMMON_Q_AVAILLO, 4, AVAIL);
 	out(VIRTIO_PCI_COMMON_Q_USEDLO, 4, USED);
 	out(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
 	out(VIRTIO_PCI_COMMON_STATUS, 1, 15);
+}
+
+/* Two good requests, one direct and one indirect, to be spoilt. */
+static void
+prepare(uint8_t *ram)
+{
+	static const struct vring_desc	 desc[QSIZE] = {
+		{ HDR, 16, VRING_DESC_F_NEXT, 1 },
+		{ BUF, 512, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 2 },
+		{ BUF + 512, 1, VRING_DESC_F_WRITE, 0 },
+		{ TABLE, 48, VRING_DESC_F_INDIRECT, 0 },
+	};
+	static const struct vring_desc	 table[] = {
+		{ HDR + 16, 16, VRING_DESC_F_NEXT, 1 },
+		{ HDR + 32, 32, VRING_DESC_F_NEXT, 2 },
+		{ BUF, 1, VRING_DESC_F_WRITE, 0 },
+	};
+	static const uint16_t		 avail[] = { 0, 2, 0, 3 };
+	static const struct virtio_blk_outhdr	 hdr[] = {
+		{ VIRTIO_BLK_T_IN, 0, 3 }, { VIRTIO_BLK_T_DISCARD, 0, 0 },
+		{ 2, 0, 4 }, { 1, 0, 1 },
+	};
+
+	memcpy(ram + AVAIL, avail, sizeof(avail));
+	memcpy(ram + DESC, desc, sizeof(desc));
+	memcpy(ram + HDR, hdr, sizeof(hdr));
+	memcpy(ram + TABLE, table, sizeof(table));
 }
 
 int
@@ -165,19 +199,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct virtio_env	 env = { &pci, &gm, &virtio_ops, NULL };
 	uint8_t			*ram;
 	unsigned int		 rounds;
+	size_t			 i;
 
 	if (len < 4)
 		return (0);
 	ram = calloc(1, RAM);
-	memcpy(ram, data + 4, len - 4 < RAM ? len - 4 : RAM);
+	prepare(ram);
+	for (i = 4; i < len && i - 4 < RAM; i++)
+		ram[i - 4] ^= data[i];
 	check(guestmem_init(&gm, ram, ranges, 2) == 0);
 	pci_init(&pci, &pci_ops, NULL);
 	check(vioblk_init(&vb, &env, &backend, NULL, "disk",
 	    data[1] & 1) == 0);
-	start(data[0], data[1] >> 1 & 1, data[1] >> 2 & 1);
-	for (rounds = data[2] % 16; rounds > 0; rounds--) {
+	start(~data[1] >> 1 & 1, data[1] >> 2 & 1);
+	for (rounds = 1 + data[2] % 4; rounds > 0; rounds--) {
 		out(VIRTIO_IO_NOTIFY, 2, data[3]);
-		virtio_process(&vb.vb_virtio, 32);
+		virtio_process(&vb.vb_virtio, 1 + data[0]);
 	}
 	free(ram);
 	return (0);
