@@ -69,7 +69,7 @@ child_lost(struct vmd *env, const char *name, struct chan *ch, pid_t *pid,
 	if (why != NULL && *pid != 0)
 		kill(*pid, SIGKILL);
 	proc_status(child_end(pid), text, sizeof(text));
-	log_warnx("the %s process is lost: %s; shutting down", name,
+	log_warnx("the %s process %s: shutting down", name,
 	    why != NULL ? why : text);
 	env->env_status = 1;
 }

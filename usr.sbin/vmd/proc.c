@@ -75,11 +75,11 @@ proc_status(int status, char *text, size_t len)
 	int sig = WTERMSIG(status);
 
 	if (WIFEXITED(status))
-		snprintf(text, len, "it exited with status %d",
+		snprintf(text, len, "exited with status %d",
 		    WEXITSTATUS(status));
 	else if (sig == SIGSYS)
 		snprintf(text, len,
-		    "it was killed for a system call outside of its role");
+		    "was killed for a system call outside of its role");
 	else
-		snprintf(text, len, "it was killed by signal %d", sig);
+		snprintf(text, len, "was killed by signal %d", sig);
 }

@@ -91,7 +91,7 @@ pid_t	 proc_exec(int exe_fd, const char *role, int foreground, int verbose,
 int	 control_main(int fd);
 int	 vmm_main(int fd);
 
-/* Tell "it exited with status 3", "it was killed by signal 9 (Killed)". */
+/* Tell how it ended: "exited with status 3", "was killed by signal 9". */
 void	 proc_status(int status, char *text, size_t len);
 
 #endif /* _PROC_H_ */

@@ -10,11 +10,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <cap-ng.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -153,20 +153,46 @@ root_leave(const struct account *ac)
 		fatal("cannot change the root directory to %s", ac->ac_home);
 }
 
+/*
+ * Empty all capability sets, once the user is no longer root. Done with the
+ * system calls themselves: libraries for this look at /proc when any program
+ * that is linked with them starts, which a vm process must not.
+ */
+static void
+caps_clear(void)
+{
+	struct __user_cap_header_struct hdr = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 ||
+	    syscall(SYS_capset, &hdr, data) == -1)
+		fatal("cannot drop capabilities");
+}
+
+/* No program executed from here can have capabilities; while still root. */
+static void
+caps_bound(void)
+{
+	unsigned long cap;
+
+	for (cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+		continue;
+	if (errno != EINVAL || cap <= CAP_SYS_ADMIN)
+		fatal("cannot clear the capability bounding set");
+}
+
 /* Become the user, for good, with no capability left in any set. */
 static void
 user_drop(const struct account *ac)
 {
-	capng_clear(CAPNG_SELECT_ALL);
-	if (capng_apply(CAPNG_SELECT_BOUNDS) != 0)
-		fatalx("cannot clear the capability bounding set");
+	caps_bound();
 	if (setgroups(0, NULL) == -1 ||
 	    setresgid(ac->ac_gid, ac->ac_gid, ac->ac_gid) == -1 ||
 	    setresuid(ac->ac_uid, ac->ac_uid, ac->ac_uid) == -1)
 		fatal("cannot become user %s", VMD_USER);
-	if (capng_apply(CAPNG_SELECT_ALL) != 0 ||
-	    capng_have_capabilities(CAPNG_SELECT_ALL) != CAPNG_NONE)
-		fatalx("cannot drop capabilities");
+	caps_clear();
 }
 
 void
@@ -180,8 +206,6 @@ sandbox_drop(void)
 	if ((fd = account_check(&ac)) == -1)
 		fatalx("cannot become user %s", VMD_USER);
 	close(fd);
-	if (capng_get_caps_process() != 0)
-		fatalx("cannot read our capabilities");
 	if (setrlimit(RLIMIT_CORE, &zero) == -1)
 		fatal("setrlimit");
 	root_leave(&ac);

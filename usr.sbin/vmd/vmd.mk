@@ -5,7 +5,7 @@ VMD_DIR :=	usr.sbin/vmd
 VMD_MAIN :=	$(VMD_DIR)/vmd.c
 VMD_SRCS :=	$(filter-out $(VMD_MAIN),$(wildcard $(VMD_DIR)/*.c)) \
 		$(wildcard $(VMD_DIR)/*.y)
-VMD_LIBS :=	-levent_core -lseccomp -lcap-ng -lz -lbsd -lmd -lpthread
+VMD_LIBS :=	-levent_core -lseccomp -lz -lbsd -lmd -lpthread
 
 $(eval $(call component,vmdmain,$(VMD_DIR),$(VMD_MAIN),-I$(VMD_DIR)))
 $(eval $(call component,vmd,$(VMD_DIR),$(VMD_SRCS),-I$(VMD_DIR)))

@@ -132,14 +132,15 @@ vm_end(struct vmm_vm *vm, int reboot)
 static void
 vm_reaped(struct vmm_vm *vm, int status)
 {
-	char text[VM_TEXT_MAX];
+	char how[128], text[VM_TEXT_MAX];
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
 	chan_drain(&vm->vm_chan);
 	if (code != VMD_EXIT_POWEROFF && code != VMD_EXIT_REBOOT &&
 	    vm->vm_signal == 0) {
-		proc_status(status, text, sizeof(text));
-		strlcat(text, ": see the system log", sizeof(text));
+		proc_status(status, how, sizeof(how));
+		snprintf(text, sizeof(text), "its process %s: see the system "
+		    "log", how);
 		vm_failed(vm, EIO, text);
 	}
 	vm_end(vm, code == VMD_EXIT_REBOOT && vm->vm_signal == 0);
