@@ -16,6 +16,7 @@ struct backend {
 	const char		*name;
 	const struct npt_format	*npt_format;
 	bool			 exec_only;	/* memory can be */
+	int	(*npt_levels)(void);
 
 	/*
 	 * Does this CPU have it? ENODEV after a line in the log. Allocates

@@ -45,9 +45,11 @@ entry_set(uint64_t *e, uint64_t val)
 }
 
 int
-npt_init(struct npt *npt, const struct npt_format *fmt, unsigned int max_shift)
+npt_init(struct npt *npt, const struct npt_format *fmt, int levels,
+    unsigned int max_shift)
 {
 	npt->fmt = fmt;
+	npt->levels = levels;
 	npt->mapped = 0;
 	npt->max_shift = max_shift;
 	npt->root = os_pages_zalloc(0);
@@ -71,14 +73,14 @@ void
 npt_fini(struct npt *npt)
 {
 	if (npt->root != NULL)
-		table_free(npt, npt->root, NPT_LEVELS);
+		table_free(npt, npt->root, npt->levels);
 	npt->root = NULL;
 }
 
 int
 npt_cache_fill(struct npt_cache *c)
 {
-	while (c->n < NPT_LEVELS - 1) {
+	while (c->n < NPT_MAX_LEVELS - 1) {
 		c->page[c->n] = os_pages_zalloc(0);
 		if (c->page[c->n] == NULL)
 			return ENOMEM;
@@ -143,7 +145,7 @@ npt_map(struct npt *npt, struct npt_cache *cache, uint64_t gpa, uint64_t pa,
 	bool flush = false;
 	int level;
 
-	for (level = NPT_LEVELS; ; level--) {
+	for (level = npt->levels; ; level--) {
 		e = &table[level_index(gpa, level)];
 		if (level_shift(level) == OS_PAGE_SHIFT)
 			break;
@@ -217,7 +219,7 @@ bool
 npt_unmap(struct npt *npt, uint64_t start, uint64_t end,
     struct npt_freelist *fl)
 {
-	return unmap_level(npt, npt->root, NPT_LEVELS, start, end, fl);
+	return unmap_level(npt, npt->root, npt->levels, start, end, fl);
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Nested page tables: four levels, in the format of AMD's NPT or Intel's EPT
- * (AMD APM 2, 15.25; Intel SDM 3, 28.3). All but npt_init and npt_fini are
+ * Nested page tables: four or five levels, in the format of AMD's NPT or
+ * Intel's EPT (AMD APM 2, 15.25; Intel SDM 3, 28.3). All but npt_init and npt_fini are
  * called with the VM's npt_lock held.
  */
 #ifndef _SYS_NPT_H_
@@ -9,7 +9,7 @@
 
 #include "os.h"
 
-#define NPT_LEVELS	4
+#define NPT_MAX_LEVELS	5
 #define NPT_ENTRIES	512
 
 /* The bits of an entry that differ between the vendors. */
@@ -27,6 +27,7 @@ struct npt_format {
 struct npt {
 	const struct npt_format	*fmt;
 	uint64_t		*root;		/* one page */
+	int			 levels;
 	uint64_t		 mapped;	/* bytes */
 	unsigned int		 max_shift;	/* largest page: 21 or 30 */
 };
@@ -34,7 +35,7 @@ struct npt {
 /* Pages for new tables, collected before npt_lock is taken. */
 struct npt_cache {
 	unsigned int	 n;
-	void		*page[NPT_LEVELS - 1];
+	void		*page[NPT_MAX_LEVELS - 1];
 };
 
 /* Tables taken out, to be freed when no CPU can see them any more. */
@@ -42,8 +43,8 @@ struct npt_freelist {
 	uint64_t	*first;
 };
 
-int	 npt_init(struct npt *, const struct npt_format *, unsigned int
-	    max_shift);				/* ENOMEM */
+int	 npt_init(struct npt *, const struct npt_format *, int levels,
+	    unsigned int max_shift);		/* ENOMEM */
 void	 npt_fini(struct npt *);
 int	 npt_cache_fill(struct npt_cache *);	/* ENOMEM; sleeps */
 void	 npt_cache_drain(struct npt_cache *);

@@ -73,7 +73,7 @@ md_vm_init(struct vm *vm)
 {
 	vm->tsc_offset = -rdtsc_ordered();
 	return npt_init(&vm->npt, backend->npt_format,
-	    cpuid_has_1g_pages() ? 30 : 21);
+	    backend->npt_levels(), cpuid_has_1g_pages() ? 30 : 21);
 }
 
 void

@@ -185,6 +185,13 @@ svm_cpu_disable(void)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~(uint64_t)EFER_SVME);
 }
 
+/* Nested paging has the mode of the host's own paging. */
+static int
+svm_npt_levels(void)
+{
+	return rcr4() & CR4_LA57 ? 5 : 4;
+}
+
 static int
 svm_vcpu_init(struct vcpu *vcpu)
 {
@@ -506,6 +513,7 @@ const struct backend svm_backend = {
 	.name		= "AMD-V",
 	.npt_format	= &svm_npt_format,
 	.exec_only	= false,
+	.npt_levels	= svm_npt_levels,
 	.init		= svm_init,
 	.fini		= svm_fini,
 	.cpu_enable	= svm_cpu_enable,
