@@ -99,6 +99,10 @@ static const struct call calls_vm_exec[] = {
 	ANY(prlimit64),
 	ANY(readlink),
 	ANY(readlinkat),
+	ANY(getuid),			/* libevent: is this program set-user-id */
+	ANY(geteuid),
+	ANY(getgid),
+	ANY(getegid),
 	ANY(close_range),		/* nothing inherited but PROC_FD */
 	EQ(prctl, 0, PR_SET_PDEATHSIG),	/* the confinement's own calls */
 	EQ(prctl, 0, PR_SET_NO_NEW_PRIVS),
