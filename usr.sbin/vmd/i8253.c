@@ -435,13 +435,16 @@ i8253_control(struct i8253 *pit, uint8_t val, int64_t t)
 		chan_program(&pit->chan[sc], val);
 }
 
-/* Channel 0 was written to: its OUT may have moved, its next edge too. */
+/*
+ * Channel 0 may have been written to.  OUT moves at once only where a write
+ * has stopped the count.
+ */
 static void
 i8253_update(struct i8253 *pit, int64_t t)
 {
 	const struct i8253_channel	*ch = &pit->chan[0];
 
-	if (!chan_periodic(ch) || ch->count == 0)
+	if (ch->count == 0)
 		i8253_irq(pit, chan_out(ch, t));
 	pit->edge = chan_next_edge(ch, t);
 }

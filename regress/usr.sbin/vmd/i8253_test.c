@@ -147,6 +147,54 @@ pit_mode0_first_byte_stops_the_count(void **state)
 	now = ns(5000);
 	out(C0, 0x00);
 	assert_int_equal(i8253_deadline(&pit), ns(5017));
+	now = ns(6000);
+	i8253_expire(&pit, now);
+	assert_int_equal(line, 1);
+	out(C0, 0x10);
+	assert_int_equal(line, 0);
+	out(C0, 0x00);
+	out(C0, 0x10);				/* within the same clock */
+	now = ns(6005);
+	assert_int_equal(in16(C0), 0);
+	assert_int_equal(i8253_deadline(&pit), UINT64_MAX);
+}
+
+static void
+pit_mode0_new_count_starts_over(void **state)
+{
+	(void)state;
+	out(CTL, CHAN(0) | LSB | MODE(0));
+	out(C0, 200);
+	now = ns(201);
+	i8253_expire(&pit, now);
+	assert_int_equal(line, 1);
+	out(C0, 100);
+	assert_int_equal(line, 0);
+	assert_int_equal(i8253_deadline(&pit), ns(201 + 101));
+	now = ns(202);
+	out(C0, 50);				/* before it ran out */
+	assert_int_equal(i8253_deadline(&pit), ns(202 + 51));
+}
+
+static void
+pit_channel1_counts_like_the_others(void **state)
+{
+	(void)state;
+	program(1, MODE(2), 18);
+	now = ns(1 + 18 * 10 + 7);
+	assert_int_equal(in16(C1), 11);
+	assert_int_equal(rises, 0);
+}
+
+static void
+pit_one_is_no_period(void **state)
+{
+	(void)state;
+	out(SYS, GATE2);
+	program(2, MODE(2), 1);
+	assert_int_equal(count2(1), 2);
+	assert_int_equal(count2(2), 1);
+	assert_int_equal(count2(3), 2);
 }
 
 static void
@@ -366,6 +414,23 @@ pit_gate_pauses_mode0(void **state)
 }
 
 static void
+pit_count_written_under_a_low_gate_waits_whole(void **state)
+{
+	(void)state;
+	out(SYS, GATE2);
+	program(2, MODE(0), 100);
+	now = ns(51);
+	out(SYS, 0);
+	out(C2, 80);
+	out(C2, 0);
+	assert_int_equal(count2(500), 80);
+	out(SYS, GATE2);
+	assert_int_equal(count2(510), 70);
+	assert_int_equal(out2(579), 0);
+	assert_int_equal(out2(580), 1);
+}
+
+static void
 pit_gate_restarts_mode2_and_forces_out_high(void **state)
 {
 	(void)state;
@@ -510,12 +575,20 @@ pit_readback_latches_status_then_count(void **state)
 	assert_int_equal(pit.chan[1].latched, 1);
 	assert_int_equal(pit.chan[2].latched, 2);
 	assert_int_equal(pit.chan[0].latched, 0);
+	out(CTL, 0xe2);
+	assert_int_equal(pit.chan[0].status_latched, 1);
 }
 
 static void
 pit_null_count_until_the_new_count_is_in(void **state)
 {
 	(void)state;
+	out(SYS, GATE2);
+	out(CTL, CHAN(2) | BOTH | MODE(2));
+	now = ns(5);
+	out(CTL, 0xe8);
+	assert_int_equal(in(C2), 0x80 | 0x40 | BOTH | MODE(2));
+	setup(state);
 	out(SYS, GATE2);
 	program(2, MODE(2), 100);
 	now = ns(11);
@@ -546,10 +619,11 @@ pit_sysport_keeps_four_bits_and_toggles_refresh(void **state)
 
 	(void)state;
 	out(SYS, 0xff);
-	assert_int_equal(in(SYS) & 0xcf, 0x0f);
+	program(2, MODE(3), 100);
 	last = in(SYS) & REFRESH;
 	for (i = 0; i < 1000; i++) {
 		now += 1000;
+		assert_int_equal(in(SYS) & 0xcf, 0x0f);
 		val = in(SYS) & REFRESH;
 		toggles += val != last;
 		last = val;
@@ -595,6 +669,9 @@ main(void)
 		T(pit_is_silent_at_power_on),
 		T(pit_mode0_interrupts_once),
 		T(pit_mode0_first_byte_stops_the_count),
+		T(pit_mode0_new_count_starts_over),
+		T(pit_channel1_counts_like_the_others),
+		T(pit_one_is_no_period),
 		T(pit_mode2_interrupts_each_period),
 		T(pit_mode2_keeps_rate_over_a_million_periods),
 		T(pit_missed_periods_give_one_edge),
@@ -607,6 +684,7 @@ main(void)
 		T(pit_mode4_strobes_for_one_clock),
 		T(pit_mode1_and_5_wait_for_the_gate),
 		T(pit_gate_pauses_mode0),
+		T(pit_count_written_under_a_low_gate_waits_whole),
 		T(pit_gate_restarts_mode2_and_forces_out_high),
 		T(pit_new_rate_waits_for_the_period_to_end),
 		T(pit_new_square_wave_waits_for_half_a_period),
