@@ -3,7 +3,6 @@
 /* Checked, copying access to guest RAM; see guestmem.h. */
 
 #include <errno.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -162,8 +161,8 @@ guestmem_check_vec(const struct guestmem *gm, const struct guestmem_vec *vec,
 		if (__builtin_add_overflow(total, vec[i].gv_len, &total))
 			break;
 	}
-	if (i < nvec || off < 0 || total > SSIZE_MAX ||
-	    __builtin_add_overflow((uint64_t)off, total, &end) ||
+	/* A negative offset is a very large one here. */
+	if (i < nvec || __builtin_add_overflow((uint64_t)off, total, &end) ||
 	    end > INT64_MAX) {
 		errno = EINVAL;
 		return (-1);

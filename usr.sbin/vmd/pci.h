@@ -32,7 +32,7 @@
 struct pci_ids {
 	uint16_t	 pi_vendor;
 	uint16_t	 pi_device;
-	uint32_t	 pi_class;	/* class, subclass, interface: 24 bits */
+	uint32_t	 pi_class;	/* 24 bits, interface lowest */
 	uint8_t		 pi_revision;
 	uint16_t	 pi_subvendor;
 	uint16_t	 pi_subdevice;
@@ -67,7 +67,7 @@ struct pci_dev {
 	void			*pd_arg;
 	uint8_t			 pd_conf[PCI_CONF_SIZE];
 	uint8_t			 pd_init[PCI_CONF_SIZE];  /* after reset */
-	uint8_t			 pd_wmask[PCI_CONF_SIZE]; /* writable bits */
+	uint8_t			 pd_wmask[PCI_CONF_SIZE]; /* writable */
 	uint32_t		 pd_bar_size[PCI_MAX_BARS];
 	unsigned int		 pd_nbars;
 	unsigned int		 pd_cap_end;	/* first byte after the caps */

@@ -23,8 +23,8 @@ _Static_assert(VIOBLK_CONFIG_LEN == 60, "section 5.2.4");
 struct vioblk_req {
 	const struct virtq_chain	*chain;
 	struct virtio_blk_outhdr	 hdr;
-	uint64_t			 out_len; /* data, after the header */
-	uint64_t			 in_len;  /* data, before the status */
+	uint64_t			 out_len; /* after the header */
+	uint64_t			 in_len;  /* before the status */
 	uint64_t			 written; /* of in_len, from its start */
 };
 

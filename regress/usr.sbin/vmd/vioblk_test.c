@@ -533,6 +533,9 @@ bad_ranges_are_refused(void **state)
 		{ { 1ULL << 55, 1, 0 }, VIRTIO_BLK_S_IOERR,
 		    VIRTIO_BLK_S_IOERR },
 	};
+	static const struct virtio_blk_discard_write_zeroes	 good = {
+		0, 8, 0
+	};
 	static const uint32_t	 sizes[] = { 0, 8, 17, 17 * 16 };
 	size_t			 i;
 
@@ -544,9 +547,40 @@ bad_ranges_are_refused(void **state)
 		assert_int_equal(request(VIRTIO_BLK_T_WRITE_ZEROES, 0, RANGES,
 		    16, 0, 1), bad[i].zeroes);
 	}
+	moves = 0;
+	guestmem_write(&fg.gm, RANGES, &good, 16);
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		assert_int_equal(request(VIRTIO_BLK_T_DISCARD, 0, RANGES,
 		    sizes[i], 0, 1), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(moves, 0);
+}
+
+static void
+ranges_have_a_largest_size(void **state)
+{
+	static const struct {
+		uint32_t	 type, max;
+	} kinds[] = {
+		{ VIRTIO_BLK_T_DISCARD, VIOBLK_DISCARD_MAX },
+		{ VIRTIO_BLK_T_WRITE_ZEROES, VIOBLK_ZEROES_MAX },
+	};
+	struct virtio_blk_discard_write_zeroes	 r = { 1, 0, 0 };
+	size_t					 i;
+
+	(void)state;
+	assert_int_equal(ftruncate(raw.vr_fd, (off_t)1 << 31), 0);
+	assert_int_equal(vioraw_init(&raw, raw.vr_fd), 0);
+	plug_in(&full, 0);
+	for (i = 0; i < 2; i++) {
+		r.num_sectors = kinds[i].max + 1;
+		guestmem_write(&fg.gm, RANGES, &r, sizeof(r));
+		assert_int_equal(request(kinds[i].type, 0, RANGES, 16, 0, 1),
+		    VIRTIO_BLK_S_IOERR);
+		r.num_sectors--;
+		guestmem_write(&fg.gm, RANGES, &r, sizeof(r));
+		assert_int_equal(request(kinds[i].type, 0, RANGES, 16, 0, 1),
+		    VIRTIO_BLK_S_OK);
+	}
 }
 
 static void
@@ -642,6 +676,7 @@ main(void)
 		TEST(a_read_only_disk_is_not_written),
 		TEST(ranges_are_cleared),
 		TEST(bad_ranges_are_refused),
+		TEST(ranges_have_a_largest_size),
 		TEST(what_the_back_end_cannot_is_unsupported),
 		TEST(a_request_has_a_largest_size),
 		TEST(only_files_and_block_devices_are_images),

@@ -15,7 +15,7 @@
 #define READY	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | \
 		VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)
 #define QSIZE	32
-#define NQUEUES	2
+#define NQUEUES	VIRTIO_MAX_QUEUES
 
 static struct fakeguest	 fg;
 static struct virtio	 v;
@@ -250,8 +250,8 @@ a_queue_takes_only_sizes_it_can_have(void **state)
 static void
 queues_that_do_not_exist_are_empty(void **state)
 {
-	static const uint16_t	 sel[] = { NQUEUES, 8, 0x7fff, 0x8000,
-	    0xffff };
+	static const uint16_t	 sel[] = { NQUEUES, NQUEUES + 1, 0x7fff,
+	    0x8000, 0xffff };
 	size_t			 i;
 	uint16_t		 reg;
 
