@@ -65,14 +65,17 @@ int	argument_path(const char *, const char *what, char *, size_t size);
 uint32_t argument_disk_format(const char **path);
 
 /*
- * client.c: a connection to vmd, one request at a time. Functions return 0,
- * or -1 after they have printed what is wrong.
+ * A connection to vmd, one request at a time. Functions return 0, or -1 after
+ * they have printed what is wrong.
  */
 struct client {
 	struct imsgbuf	 cl_ibuf;
 };
 
+/* connect.c */
 int	client_open(struct client *);
+
+/* client.c */
 void	client_close(struct client *);
 int	client_send(struct client *, enum imsg_type, const void *, size_t);
 
