@@ -71,7 +71,7 @@ struct pci_dev {
 	uint32_t		 pd_bar_size[PCI_MAX_BARS];
 	unsigned int		 pd_nbars;
 	unsigned int		 pd_cap_end;	/* first byte after the caps */
-	unsigned int		 pd_cap_link;	/* pointer to set for the next */
+	unsigned int		 pd_cap_link;	/* pointer to the next cap */
 	int			 pd_irq;	/* -1: no interrupt pin */
 	int			 pd_asserted;	/* by the device */
 	int			 pd_level;	/* at the pin */

@@ -25,7 +25,7 @@ struct vioblk_req {
 	struct virtio_blk_outhdr	 hdr;
 	uint64_t			 out_len; /* after the header */
 	uint64_t			 in_len;  /* before the status */
-	uint64_t			 written; /* of in_len, from its start */
+	uint64_t			 written; /* of in_len, in a row */
 };
 
 #define VIOBLK_HDR_LEN	sizeof(struct virtio_blk_outhdr)
