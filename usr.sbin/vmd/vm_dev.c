@@ -340,7 +340,7 @@ static int
 disk_init(struct vm *vm, const struct virtio_env *env, uint32_t i, char *err,
     size_t errlen)
 {
-	char	 name[16];
+	char	 name[VIRTIO_BLK_ID_BYTES];
 
 	snprintf(name, sizeof(name), "vioblk%u", i);
 	if (vm->vm_start.vst_config.vc_disk_format[i] !=
