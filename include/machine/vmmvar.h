@@ -176,7 +176,7 @@ struct vm_exit_inout {
 	uint8_t		vei_dir;
 	uint8_t		vei_rep;	/* has a REP prefix */
 	uint8_t		vei_string;	/* INS or OUTS */
-	uint8_t		vei_encoding;	/* 1: port is an immediate, 0: in DX */
+	uint8_t		vei_encoding;	/* VT-x: 1: immediate port, 0: DX */
 	uint16_t	vei_port;
 	uint32_t	vei_data;	/* OUT: the data; IN: for the answer */
 	uint8_t		vei_insn_len;

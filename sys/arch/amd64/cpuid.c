@@ -335,6 +335,7 @@ xsave_size(uint64_t xcr0)
 	return size;
 }
 
+/* In the FPU region: XCR0 is the guest's. */
 static void
 leaf_d(struct vcpu *vcpu, uint32_t subleaf, struct cpuid_regs *r)
 {
@@ -343,13 +344,13 @@ leaf_d(struct vcpu *vcpu, uint32_t subleaf, struct cpuid_regs *r)
 		return;
 	if (subleaf == 0) {
 		r->eax = (uint32_t)xcr0_allowed;
-		r->ebx = xsave_size(vcpu->regs.vrs_crs[VCPU_REGS_XCR0]);
+		r->ebx = xsave_size(xgetbv0());
 		r->ecx = xsave_size(xcr0_allowed);
 	} else if (subleaf == 1) {
 		cpuid(0xd, 1, r);
 		r->eax &= FDA_ALLOWED;
 		r->ebx = r->eax & FDA_XSAVEC ?
-		    xsave_size(vcpu->regs.vrs_crs[VCPU_REGS_XCR0]) : 0;
+		    xsave_size(xgetbv0()) : 0;
 		r->ecx = r->edx = 0;
 	} else if (subleaf < 63 && (xcr0_allowed >> subleaf & 1) != 0) {
 		cpuid(0xd, subleaf, r);

@@ -30,7 +30,7 @@ event_exception(struct vcpu *vcpu, uint8_t vector, uint32_t error)
 	e->vector = vector;
 	e->has_error = (ERROR_CODE_VECTORS >> vector & 1) != 0 &&
 	    (vcpu->regs.vrs_crs[VCPU_REGS_CR0] & CR0_PE) != 0;
-	e->error = vector == EXC_AC ? 0 : error;
+	e->error = error;
 	e->insn_len = 0;
 }
 

@@ -19,6 +19,12 @@ vcpu_skip_insn(struct vcpu *vcpu)
 	GPR(vcpu, RIP) += vcpu->exit.insn_len;
 	if ((backend->efer(vcpu) & EFER_LMA) == 0)
 		GPR(vcpu, RIP) &= 0xffffffff;
+	vcpu_insn_done(vcpu);
+}
+
+void
+vcpu_insn_done(struct vcpu *vcpu)
+{
 	backend->clear_shadow(vcpu);
 	GPR(vcpu, RFLAGS) &= ~(uint64_t)PSL_RF;
 	if (GPR(vcpu, RFLAGS) & PSL_T) {

@@ -3,7 +3,8 @@
  * The guest's x87, SSE and AVX state (Intel SDM 1, chapter 13).
  *
  * XSAVE and XRSTOR run with the host's XCR0, which covers everything that a
- * guest may use; the guest's own XCR0 is in force only between them. PKRU is
+ * guest may use; the guest's own XCR0 is in force, and lives in the CPU, only
+ * between them: there are emulated CPUs where XSETBV causes no exit. PKRU is
  * not among what guests have, but a guest can write to it on AMD, where it
  * may set CR4.PKE unseen; so the host's value is put back.
  */
@@ -86,6 +87,7 @@ fpu_save(struct vcpu *vcpu)
 		fxsave64(vcpu->fpu);
 		return;
 	}
+	vcpu->regs.vrs_crs[VCPU_REGS_XCR0] = xgetbv0();
 	if (vcpu->regs.vrs_crs[VCPU_REGS_XCR0] != fpu_host_xcr0)
 		xsetbv0(fpu_host_xcr0);
 	xsave64(vcpu->fpu, cpuid_xcr0_allowed());

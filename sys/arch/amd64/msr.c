@@ -4,7 +4,7 @@
  * does not exist: #GP, as on a CPU without it.
  *
  * The back ends let the guest at these by itself: STAR, LSTAR, CSTAR, SFMASK,
- * FS, GS and kernel GS base, SYSENTER_CS, ESP and EIP, and reading the TSC.
+ * FS, GS and kernel GS base, SYSENTER_CS, ESP and EIP.
  */
 #include "backend.h"
 #include "cpufunc.h"
@@ -143,11 +143,11 @@ static const struct msr_policy msr_table[] = {
 	{ MSR_EFER,		efer_read,		efer_write },
 	{ MSR_SYSCFG,		read_zero,		NULL },
 	{ MSR_HWCR,		read_zero,		write_nothing },
-	{ MSR_NB_CFG,		read_zero,		write_nothing },
+	{ MSR_NB_CFG,		read_zero,		NULL },
 	{ MSR_INT_PEN_MSG,	read_zero,		NULL },
 	{ MSR_PSTATEDEF,	read_zero,		NULL },
 	{ MSR_LS_CFG,		read_zero,		write_nothing },
-	{ MSR_IC_CFG,		read_zero,		write_nothing },
+	{ MSR_IC_CFG,		read_zero,		NULL },
 	{ MSR_DE_CFG,		de_cfg_read,		write_nothing },
 };
 

@@ -94,11 +94,18 @@ sregs_ok(const struct vcpu_reg_state *rs)
 	    rs->vrs_idtr.vsi_limit <= 0xffff;
 }
 
+bool
+regs_gprs_ok(const struct vcpu_reg_state *rs)
+{
+	return (rs->vrs_gprs[VCPU_REGS_RFLAGS] &
+	    ~(uint64_t)RFLAGS_DEFINED) == 0 &&
+	    canonical(rs->vrs_gprs[VCPU_REGS_RIP]);
+}
+
 int
 regs_check(const struct vcpu_reg_state *rs)
 {
-	if ((rs->vrs_gprs[VCPU_REGS_RFLAGS] & ~(uint64_t)RFLAGS_DEFINED) ||
-	    !canonical(rs->vrs_gprs[VCPU_REGS_RIP]))
+	if (!regs_gprs_ok(rs))
 		return EINVAL;
 	if (rs->vrs_drs[VCPU_REGS_DR6] >> 32 != 0 ||
 	    rs->vrs_drs[VCPU_REGS_DR7] >> 32 != 0)
@@ -160,7 +167,9 @@ md_vcpu_writeregs(struct vcpu *vcpu, const struct vcpu_reg_state *rs,
 		if (mask & (VM_RWREGS_CRS | VM_RWREGS_MSRS))
 			mask |= VM_RWREGS_CRS | VM_RWREGS_MSRS;
 		vcpu->regs_dirty |= mask;
-		vcpu->completion = VCPU_COMPLETE_NONE;
+		/* The new registers are the answer to an open exit. */
+		if (mask & VM_RWREGS_GPRS)
+			vcpu->completion = VCPU_COMPLETE_NONE;
 	}
 	os_free(new);
 	return error;
@@ -183,8 +192,6 @@ md_vcpu_reset(struct vcpu *vcpu, const struct vcpu_reg_state *rs)
 	if (new == NULL)
 		return ENOMEM;
 	*new = *rs;
-	if (new->vrs_crs[VCPU_REGS_XCR0] == 0)
-		new->vrs_crs[VCPU_REGS_XCR0] = XFEATURE_X87;
 	regs_fix(new);
 	error = regs_check(new);
 	if (error == 0) {

@@ -182,12 +182,9 @@ entry_stopped(struct vcpu *vcpu, const struct run_cpu *rc,
 		*result = RUN_LEAVE;
 	else if (!rc->enabled)
 		*result = RUN_DISABLED;
-	else if (req & VCPU_REQ_INTR) {
-		vcpu->ev.want_window = true;
-		if (!event_intr_ready(vcpu))
-			return false;
+	else if (req & VCPU_REQ_INTR)
 		*result = RUN_INTERRUPTED;
-	} else
+	else
 		return false;
 	return true;
 }
@@ -313,13 +310,46 @@ io_merge(uint64_t rax, uint32_t data, uint8_t size)
 	}
 }
 
+/* The caller's registers after it emulated an instruction, or did not. */
+static int
+complete_gprs(struct vcpu *vcpu, const struct vcpu_reg_state *rs)
+{
+	uint64_t *gprs = vcpu->regs.vrs_gprs;
+	bool moved;
+
+	if (!regs_gprs_ok(rs))
+		return EINVAL;
+	moved = gprs[VCPU_REGS_RIP] != rs->vrs_gprs[VCPU_REGS_RIP];
+	memcpy(gprs, rs->vrs_gprs, sizeof(rs->vrs_gprs));
+	gprs[VCPU_REGS_RFLAGS] |= PSL_MBO;
+	if (moved)
+		vcpu_insn_done(vcpu);
+	return 0;
+}
+
+static int
+complete_io(struct vcpu *vcpu, const struct vm_exit *vx)
+{
+	uint64_t *gprs = vcpu->regs.vrs_gprs;
+	bool moved;
+
+	if (!regs_gprs_ok(&vx->vrs))
+		return EINVAL;
+	moved = gprs[VCPU_REGS_RIP] != vx->vrs.vrs_gprs[VCPU_REGS_RIP];
+	if (vcpu->exit.io.in)
+		gprs[VCPU_REGS_RAX] = io_merge(gprs[VCPU_REGS_RAX],
+		    vx->vei.vei_data, vcpu->exit.io.size);
+	gprs[VCPU_REGS_RIP] = vx->vrs.vrs_gprs[VCPU_REGS_RIP];
+	if (moved)
+		vcpu_insn_done(vcpu);
+	return 0;
+}
+
 /* Take the caller's answer to the last exit, once. */
 static int
 run_complete(struct vcpu *vcpu, const struct vm_run_params *vrp)
 {
 	struct vm_exit *vx = &vcpu->uexit;
-	struct vm_exit_inout was = vx->vei;
-	uint64_t *gprs = vcpu->regs.vrs_gprs;
 	int error;
 
 	if (vcpu->completion == VCPU_COMPLETE_NONE)
@@ -327,16 +357,11 @@ run_complete(struct vcpu *vcpu, const struct vm_run_params *vrp)
 	error = os_copyin(vx, (uint64_t)(uintptr_t)vrp->vrp_exit, sizeof(*vx));
 	if (error)
 		return error;
-	if (vcpu->completion == VCPU_COMPLETE_IO) {
-		if (was.vei_dir == VEI_DIR_IN)
-			gprs[VCPU_REGS_RAX] = io_merge(gprs[VCPU_REGS_RAX],
-			    vx->vei.vei_data, was.vei_size);
-		gprs[VCPU_REGS_RIP] = vx->vrs.vrs_gprs[VCPU_REGS_RIP];
+	error = vcpu->completion == VCPU_COMPLETE_IO ? complete_io(vcpu, vx) :
+	    complete_gprs(vcpu, &vx->vrs);
+	if (error == 0)
 		vcpu->completion = VCPU_COMPLETE_NONE;
-		backend->clear_shadow(vcpu);
-		return 0;
-	}
-	return md_vcpu_writeregs(vcpu, &vx->vrs, VM_RWREGS_GPRS);
+	return error;
 }
 
 static uint16_t
@@ -361,12 +386,25 @@ run_copyout(struct vcpu *vcpu, struct vm_run_params *vrp)
 	    sizeof(vcpu->uexit));
 }
 
+/* A bad pointer shall be found before the guest has run. */
+static int
+run_probe(const struct vm_run_params *vrp)
+{
+	uint64_t first = (uint64_t)(uintptr_t)vrp->vrp_exit;
+	uint64_t last = first + sizeof(struct vm_exit) - 1;
+	char c;
+
+	return os_copyin(&c, first, 1) || os_copyin(&c, last, 1) ? EFAULT : 0;
+}
+
 static int
 run_prepare(struct vcpu *vcpu, const struct vm_run_params *vrp)
 {
 	int error;
 
-	error = run_complete(vcpu, vrp);
+	error = run_probe(vrp);
+	if (error == 0)
+		error = run_complete(vcpu, vrp);
 	if (error)
 		return error;
 	vcpu->ev.want_window = vrp->vrp_intr_pending != 0;
@@ -394,7 +432,7 @@ md_vcpu_run(struct vcpu *vcpu, struct vm_run_params *vrp)
 		memset(&vcpu->uexit, 0, sizeof(vcpu->uexit));
 	vrp->vrp_exit_reason = run_reason(vcpu, result);
 	vrp->vrp_irqready = event_intr_ready(vcpu);
-	if (vrp->vrp_irqready)
+	if (result == RUN_INTERRUPTED)
 		__atomic_fetch_and(&vcpu->requests, ~VCPU_REQ_INTR,
 		    __ATOMIC_RELAXED);
 	return run_copyout(vcpu, vrp);

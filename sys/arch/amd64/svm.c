@@ -73,7 +73,7 @@ svm_identify(void)
 
 /* Two bits per MSR, read and write; set: exit. */
 static void
-msrpm_allow(uint32_t msr, bool read, bool write)
+msrpm_allow(uint32_t msr)
 {
 	uint32_t bit;
 
@@ -83,16 +83,13 @@ msrpm_allow(uint32_t msr, bool read, bool write)
 		bit = 0x800 * 8 + (msr - 0xc0000000) * 2;
 	else
 		bit = 0x1000 * 8 + (msr - 0xc0010000) * 2;
-	if (read)
-		svm_msrpm[bit / 8] &= ~(1U << bit % 8);
-	if (write)
-		svm_msrpm[bit / 8] &= ~(2U << bit % 8);
+	svm_msrpm[bit / 8] &= ~(3U << bit % 8);
 }
 
 static void
 msrpm_init(void)
 {
-	static const uint32_t both[] = {
+	static const uint32_t allowed[] = {
 		MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 		MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
 		MSR_FSBASE, MSR_GSBASE, MSR_KERNELGSBASE
@@ -100,9 +97,8 @@ msrpm_init(void)
 	size_t i;
 
 	memset(svm_msrpm, 0xff, OS_PAGE_SIZE << MSRPM_ORDER);
-	for (i = 0; i < sizeof(both) / sizeof(both[0]); i++)
-		msrpm_allow(both[i], true, true);
-	msrpm_allow(MSR_TSC, true, false);
+	for (i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		msrpm_allow(allowed[i]);
 }
 
 static void
@@ -253,7 +249,7 @@ svm_vcpu_reset(struct vcpu *vcpu)
 	vmcb->vintr = SVM_VINTR_MASKING;
 	vmcb->np_enable = SVM_NP_ENABLE;
 	vmcb->n_cr3 = os_pa(vcpu->vm->npt.root);
-	sv->nmi_masked = sv->iret_seen = false;
+	sv->nmi_masked = sv->iret_seen = sv->stepping = false;
 	vcpu->last_cpu = -1;
 }
 
@@ -365,6 +361,37 @@ set_intercept3(struct vmcb *vmcb, uint32_t bit, bool on)
 }
 
 /*
+ * An NMI waits for the end of another one, and the guest is at the IRET that
+ * ends it: a single step tells when it has been executed. IRET loads RFLAGS,
+ * so that the trap flag does not outlive it.
+ */
+static void
+svm_step_begin(struct vcpu *vcpu)
+{
+	struct svm_vcpu *sv = vcpu->hw;
+	uint64_t *rflags = &vcpu->regs.vrs_gprs[VCPU_REGS_RFLAGS];
+
+	sv->stepping = true;
+	sv->guest_tf = (*rflags & PSL_T) != 0;
+	*rflags |= PSL_T;
+	sv->vmcb->intercept_exceptions |= SVM_INTERCEPT_EXC_DB;
+	sv->vmcb->clean &= ~SVM_CLEAN_I;
+}
+
+static void
+svm_step_end(struct vcpu *vcpu)
+{
+	struct svm_vcpu *sv = vcpu->hw;
+
+	sv->stepping = false;
+	if (vcpu->regs.vrs_gprs[VCPU_REGS_RIP] == sv->iret_rip &&
+	    !sv->guest_tf)
+		vcpu->regs.vrs_gprs[VCPU_REGS_RFLAGS] &= ~(uint64_t)PSL_T;
+	sv->vmcb->intercept_exceptions &= ~SVM_INTERCEPT_EXC_DB;
+	sv->vmcb->clean &= ~SVM_CLEAN_I;
+}
+
+/*
  * A virtual interrupt that is never delivered, because its start is
  * intercepted, tells when the guest could take one.
  */
@@ -384,6 +411,8 @@ svm_window(struct vcpu *vcpu, bool intr, bool nmi)
 		vmcb->vintr = vintr;
 		vmcb->clean &= ~SVM_CLEAN_TPR;
 	}
+	if (nmi && sv->nmi_masked && sv->iret_seen)
+		svm_step_begin(vcpu);
 }
 
 static void
@@ -506,6 +535,8 @@ svm_enter(struct vcpu *vcpu, bool flush)
 	vmcb->event_inject = 0;
 	if (vmcb->exit_int_info & SVM_EVENT_VALID)
 		svm_event_interrupted(vcpu, vmcb->exit_int_info);
+	if (sv->stepping)
+		svm_step_end(vcpu);
 	svm_exit_decode(vcpu);
 }
 

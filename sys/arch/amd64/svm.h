@@ -56,6 +56,7 @@
 #define SVM_INTERCEPT_MCOMMIT	(1U << 3)
 #define SVM_INTERCEPT_TLBSYNC	(1U << 4)
 
+#define SVM_INTERCEPT_EXC_DB	(1U << 1)
 #define SVM_INTERCEPT_EXC_MC	(1U << 18)
 
 /* tlb_control */
@@ -104,6 +105,8 @@
 /* EXITINFO1 of a nested page fault */
 #define SVM_NPF_WRITE		(1ULL << 1)
 #define SVM_NPF_FETCH		(1ULL << 4)
+
+#define SVM_DR6_BS		(1ULL << 14)	/* a single step */
 
 struct vmcb_segment {
 	uint16_t	selector;
@@ -209,6 +212,8 @@ struct svm_vcpu {
 	bool		 nmi_masked;	/* until the guest's IRET */
 	bool		 iret_seen;	/* it is about to execute it ... */
 	uint64_t	 iret_rip;	/* ... here */
+	bool		 stepping;	/* over it, as an NMI waits behind */
+	bool		 guest_tf;	/* the guest steps itself */
 	bool		 owns_debug;	/* DR0-3 are the guest's */
 };
 

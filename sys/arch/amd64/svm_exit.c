@@ -28,9 +28,7 @@ decode_io(struct vcpu *vcpu, const struct vmcb *vmcb)
 	x->io.string = (info & SVM_IOIO_STR) != 0;
 	x->io.rep = (info & SVM_IOIO_REP) != 0;
 	x->insn_len = (uint8_t)(vmcb->exit_info2 - vmcb->rip);
-	/* IN and OUT with an immediate port: 2 bytes, or 3 with 0x66. */
-	x->io.immediate = !x->io.string && x->io.port < 0x100 &&
-	    x->insn_len >= (x->io.size == 1 ? 2 : 3);
+	x->io.immediate = false;	/* AMD-V does not tell */
 }
 
 static void
@@ -61,12 +59,29 @@ decode_iret(struct vcpu *vcpu, const struct vmcb *vmcb)
 	sv->iret_rip = vmcb->rip;
 }
 
-/* 0: see the ranges below. */
+/*
+ * The step over IRET is done. A trap that the guest has set up, too, is for
+ * the guest.
+ */
+static void
+decode_step(struct vcpu *vcpu, const struct vmcb *vmcb)
+{
+	struct svm_vcpu *sv = vcpu->hw;
+
+	sv->nmi_masked = sv->iret_seen = false;
+	if (sv->guest_tf)
+		event_exception(vcpu, EXC_DB, 0);
+	else
+		sv->vmcb->dr6 &= ~SVM_DR6_BS;
+	sv->vmcb->clean &= ~SVM_CLEAN_DRX;
+}
+
 static const struct svm_exit {
 	uint8_t		  kind;		/* enum vmexit_kind */
 	uint8_t		  insn_len;
 	void		(*decode)(struct vcpu *, const struct vmcb *);
 } svm_exits[SVM_VMEXIT_TLBSYNC + 1] = {
+	[SVM_VMEXIT_EXCP0 + EXC_DB] = { VE_NMI_WINDOW, 0, decode_step },
 	[SVM_VMEXIT_EXCP0 + EXC_MC] = { VE_MCE, 0, NULL },
 	[SVM_VMEXIT_INTR]	= { VE_INTR, 0, NULL },
 	[SVM_VMEXIT_NMI]	= { VE_NMI, 0, NULL },

@@ -10,11 +10,14 @@
 /* Make register groups (VM_RWREGS_*) valid in vcpu->regs. */
 void	 vcpu_regs_need(struct vcpu *, uint32_t groups);
 
-/* Behind an instruction that was handled here. */
+/* Step over an instruction that was handled here. */
 void	 vcpu_skip_insn(struct vcpu *);
+/* RIP is behind an instruction that was emulated: what else that means. */
+void	 vcpu_insn_done(struct vcpu *);
 
 /* regs.c: EINVAL when the guest's CPU could not be in this state. */
 int	 regs_check(const struct vcpu_reg_state *);
+bool	 regs_gprs_ok(const struct vcpu_reg_state *);
 void	 regs_power_on(struct vcpu_reg_state *);
 
 /* What an exit handler wants. */
