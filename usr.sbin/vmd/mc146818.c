@@ -374,8 +374,6 @@ mc146818_set_utc(struct mc146818 *rtc, uint64_t utc, uint64_t now)
 	rtc->utc = utc > now ? utc - now : 0;
 	if (rtc_sec(rtc, now) < rtc->last_sec)
 		rtc->last_sec = rtc_sec(rtc, now);
-	if (rtc_tick(rtc, now) < rtc->last_tick)
-		rtc->last_tick = rtc_tick(rtc, now);
 	rtc_sync(rtc, now);
 }
 
