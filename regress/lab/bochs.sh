@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash
 #
 # bochs.sh: what the hosts that Bochs emulates have in common; sourced by
 # their files in hosts/, which set bochs_cpu.  One second of the host's time
@@ -53,5 +53,5 @@ host_start()
 {
 	iso_make
 	bochsrc_write
-	exec "$("$lab/bochs")" -q -f "$dir/bochsrc" -unlock
+	exec "${tether[@]}" "$("$lab/bochs")" -q -f "$dir/bochsrc" -unlock
 }

@@ -31,7 +31,7 @@
 #define CONSOLE		"/dev/ttyS0"
 #define COMMAND		"/dev/ttyS1"
 #define ARGV_MAX	1024	/* words of a command */
-#define ENDS_WITHIN	5	/* seconds for killed processes to go away */
+#define ENDS_WITHIN	5	/* seconds killed processes have to go */
 
 /* Shell exit statuses for a command that cannot be run. */
 #define STATUS_NOEXEC	126
@@ -53,7 +53,7 @@ static const struct mountpoint mounts[] = {
 	{ "proc",	"/proc",		NULL },
 	{ "sysfs",	"/sys",			NULL },
 	{ "devtmpfs",	"/dev",			NULL },
-	{ "devpts",	"/dev/pts",		"ptmxmode=666,mode=620,gid=5" },
+	{ "devpts",	"/dev/pts",		"ptmxmode=666,gid=5" },
 	{ "tmpfs",	"/dev/shm",		"mode=1777" },
 	{ "tmpfs",	"/run",			"mode=755" },
 	{ "tmpfs",	"/tmp",			"mode=1777" },
@@ -216,7 +216,7 @@ child_run(void (*start)(const struct terminal *), const struct terminal *t)
 	return WEXITSTATUS(status);
 }
 
-/* End all other processes, so that what they hold is released and seen to be. */
+/* End all other processes, so that what they hold is seen to be released. */
 static void
 kill_all(void)
 {
