@@ -31,11 +31,11 @@ struct i8253_ops {
 /* Times are in clocks of the timer since time 0; NEVER is INT64_MAX. */
 struct i8253_channel {
 	int64_t		start;		/* the count in effect was loaded */
-	int64_t		load_at;	/* a written count takes effect, or NEVER */
+	int64_t		load_at;	/* a new count takes effect, or NEVER */
 	int64_t		load_start;	/* what start will be then */
 	int64_t		held;		/* clocks counted when gate fell */
-	uint32_t	count;		/* count in effect, 0 for none */
-	uint32_t	reload;		/* count register, 0 for never written */
+	uint32_t	count;		/* count in effect, or 0 */
+	uint32_t	reload;		/* count register, 0: unwritten */
 	uint16_t	latch;		/* latched count */
 	uint8_t		latched;	/* bytes of it still to be read */
 	uint8_t		status;		/* latched status */

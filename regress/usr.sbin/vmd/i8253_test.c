@@ -204,7 +204,7 @@ pit_mode2_interrupts_each_period(void **state)
 
 	(void)state;
 	program(0, MODE(2), 11932);
-	assert_int_equal(line, 1);		/* OUT is high while it counts */
+	assert_int_equal(line, 1);		/* OUT while it counts */
 	rises = 0;
 	for (i = 1; i <= 100; i++) {
 		now = i8253_deadline(&pit);
@@ -227,7 +227,7 @@ pit_mode2_keeps_rate_over_a_million_periods(void **state)
 		now = i8253_deadline(&pit);
 		if (now != ns(1 + 1193 * i))
 			fail();
-		late = (late + 12345) % 900000;	/* the host is late, and varies */
+		late = (late + 12345) % 900000;	/* the host is late */
 		i8253_expire(&pit, now + late);
 	}
 	assert_int_equal(rises, 1000000);
@@ -237,7 +237,8 @@ pit_mode2_keeps_rate_over_a_million_periods(void **state)
 static void
 pit_missed_periods_give_one_edge(void **state)
 {
-	static const uint8_t	modes[] = { MODE(2), MODE(3), MODE(6), MODE(7) };
+	static const uint8_t	modes[] = { MODE(2), MODE(3),
+				    MODE(6), MODE(7) };
 	size_t			i;
 
 	for (i = 0; i < sizeof(modes); i++) {
