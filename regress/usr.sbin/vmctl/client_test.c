@@ -232,6 +232,23 @@ stop_all_stops_those_that_run_in_spite_of_failures(void **state)
 }
 
 static void
+stop_all_takes_an_end_before_the_next_answer(void **state)
+{
+	(void)state;
+	expect_id(IMSG_VMDOP_GET_INFO_VM_REQUEST, 0, "", 0);
+	say_info(1, VM_STATE_RUNNING);
+	say_info(2, VM_STATE_RUNNING);
+	step_add(IMSG_VMDOP_GET_INFO_VM_END_DATA, 0, 0);
+	expect_id(IMSG_VMDOP_TERMINATE_VM_REQUEST, 1, "", VMOP_WAIT);
+	say_result(IMSG_VMDOP_TERMINATE_VM_RESPONSE, 1, 0, "");
+	expect_id(IMSG_VMDOP_TERMINATE_VM_REQUEST, 2, "", VMOP_WAIT);
+	say_result(IMSG_VMDOP_TERMINATE_VM_EVENT, 1, 0, "");
+	say_result(IMSG_VMDOP_TERMINATE_VM_RESPONSE, 2, 0, "");
+	say_result(IMSG_VMDOP_TERMINATE_VM_EVENT, 2, 0, "");
+	assert_int_equal(run("stop", "-a", "-w"), 0);
+}
+
+static void
 a_refusal_is_status_1(void **state)
 {
 	(void)state;
@@ -316,6 +333,7 @@ main(void)
 		client_test(stop_waits_for_the_end),
 		client_test(stop_fails_when_the_end_does_not_come),
 		client_test(stop_all_stops_those_that_run_in_spite_of_failures),
+		client_test(stop_all_takes_an_end_before_the_next_answer),
 		client_test(a_refusal_is_status_1),
 		client_test(wait_ends_with_the_vm),
 		client_test(wait_for_none_is_status_1),
