@@ -54,7 +54,7 @@ struct ns8250 {
 	uint8_t			 dlm;
 	uint8_t			 rbr;		/* last character read */
 	uint8_t			 thre;		/* THRE interrupt pending */
-	uint8_t			 timeout;	/* and rx is not empty */
+	uint8_t			 timeout;	/* rx timed out, is not empty */
 	uint8_t			 irq;		/* line as last reported */
 	uint8_t			 starved;	/* rx_room is owed */
 	struct ns8250_fifo	 rx;
