@@ -4,20 +4,13 @@
  */
 
 #include <bsd/sys/queue.h>
-#include <bsd/string.h>
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "conf_lex.h"
-#include "log.h"
 
 #define LEX_END		(-1)	/* of all text */
 
@@ -42,66 +35,13 @@ static SLIST_HEAD(, lex_source)	 sources = SLIST_HEAD_INITIALIZER(sources);
 static struct conf_token	 last;		/* what conf_lex() gave */
 static struct conf_token	 pushed;	/* what it gives next */
 static int			 have_pushed;
-static unsigned int		 nerrors;
 
 static const char	 no_memory[] = "out of memory";
-
-static void
-conf_report(const struct conf_token *ct, const char *level, const char *fmt,
-    va_list ap)
-{
-	char	 text[1024];
-
-	vsnprintf(text, sizeof(text), fmt, ap);
-	if (ct->ct_file != NULL)
-		log_warnx("%s:%d: %s%s", ct->ct_file, ct->ct_line, level,
-		    text);
-	else
-		log_warnx("%s%s", level, text);
-}
-
-void
-conf_error_at(const struct conf_token *ct, const char *fmt, ...)
-{
-	va_list	 ap;
-
-	nerrors++;
-	va_start(ap, fmt);
-	conf_report(ct, "", fmt, ap);
-	va_end(ap);
-}
-
-void
-conf_error(const char *fmt, ...)
-{
-	va_list	 ap;
-
-	nerrors++;
-	va_start(ap, fmt);
-	conf_report(&last, "", fmt, ap);
-	va_end(ap);
-}
-
-void
-conf_warning(const char *fmt, ...)
-{
-	va_list	 ap;
-
-	va_start(ap, fmt);
-	conf_report(&last, "warning: ", fmt, ap);
-	va_end(ap);
-}
 
 void
 conf_position(struct conf_token *ct)
 {
 	*ct = last;
-}
-
-unsigned int
-conf_errors(void)
-{
-	return (nerrors);
 }
 
 /* Keep a copy of len bytes, and end it with a NUL. */
@@ -134,7 +74,7 @@ conf_lex_init(void)
 	memset(&last, 0, sizeof(last));
 	last.ct_kind = CONF_NEWLINE;
 	have_pushed = 0;
-	nerrors = 0;
+	conf_errors_reset();
 }
 
 void
@@ -183,75 +123,17 @@ conf_lex_buffer(const char *name, const char *text, size_t len)
 	return (source_push(kept_name, kept_text, len, 0));
 }
 
-/*
- * Whoever can write the file can have anything done as root.
- */
-static int
-file_trusted(int fd, const char *path)
-{
-	struct stat	 st;
-
-	if (fstat(fd, &st) == -1) {
-		conf_error("%s: %s", path, strerror(errno));
-		return (0);
-	}
-	if (!S_ISREG(st.st_mode)) {
-		conf_error("%s: not a regular file", path);
-		return (0);
-	}
-	if (st.st_uid != 0 && st.st_uid != getuid()) {
-		conf_error("%s: belongs to user %u; its owner must be root or "
-		    "the current user", path, st.st_uid);
-		return (0);
-	}
-	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
-		conf_error("%s: writable for group or others; do \"chmod "
-		    "go-w\" after a look at what it says", path);
-		return (0);
-	}
-	return (1);
-}
-
-/* Read all of a file. The length, or -1 after the error was reported. */
-static ssize_t
-file_read(int fd, const char *path, char *buf, size_t size)
-{
-	size_t	 len = 0;
-	ssize_t	 n;
-
-	while ((n = read(fd, buf + len, size - len)) > 0)
-		len += (size_t)n;
-	if (n == -1) {
-		conf_error("%s: %s", path, strerror(errno));
-		return (-1);
-	}
-	if (len == size) {
-		conf_error("%s: larger than %d bytes", path, CONF_FILE_MAX);
-		return (-1);
-	}
-	return ((ssize_t)len);
-}
-
 int
 conf_lex_file(const char *path)
 {
-	char	*buf;
-	ssize_t	 len = -1;
-	int	 fd, rv = -1;
+	char	*text;
+	ssize_t	 len;
+	int	 rv;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd == -1) {
-		conf_error("%s: %s", path, strerror(errno));
+	if ((len = conf_file_read(path, &text)) == -1)
 		return (-1);
-	}
-	if ((buf = malloc(CONF_FILE_MAX + 1)) == NULL)
-		conf_error("%s", no_memory);
-	else if (file_trusted(fd, path))
-		len = file_read(fd, path, buf, CONF_FILE_MAX + 1);
-	if (len != -1)
-		rv = conf_lex_buffer(path, buf, (size_t)len);
-	free(buf);
-	close(fd);
+	rv = conf_lex_buffer(path, text, (size_t)len);
+	free(text);
 	return (rv);
 }
 

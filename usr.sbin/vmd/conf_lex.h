@@ -7,6 +7,7 @@
 #define CONF_LEX_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define CONF_WORD_MAX		8096	/* bytes of a word, with the NUL */
 #define CONF_FILE_MAX		(1 << 20) /* bytes of a file */
@@ -58,8 +59,8 @@ int	conf_lex_skip(const struct conf_token *);
 void	conf_position(struct conf_token *);
 
 /*
- * Report an error, "file:line: ...", at a token or at the last one read. All
- * errors are counted; a warning is not.
+ * conf_error.c: report an error, "file:line: ...", at a token or at the last
+ * one read. All errors are counted; a warning is not.
  */
 void	conf_error_at(const struct conf_token *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
@@ -68,6 +69,13 @@ void	conf_error(const char *, ...)
 void	conf_warning(const char *, ...)
 	    __attribute__((__format__(printf, 1, 2)));
 unsigned int conf_errors(void);
+void	conf_errors_reset(void);
+
+/*
+ * conf_file.c: read all of a file that can be trusted, as above. Returns the
+ * length, and text to be freed, or -1 after the error was reported.
+ */
+ssize_t	conf_file_read(const char *path, char **text);
 
 /*
  * conf_macro.c. Those of the command line come first and stay. Returns 0, or

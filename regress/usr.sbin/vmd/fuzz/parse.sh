@@ -15,8 +15,8 @@ bison -o "$out/parse.c" "$vmd/parse.y"
 clang -std=gnu11 -O1 -g -D_GNU_SOURCE \
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
     -Iinclude -Ilib/libutil -I"$vmd" -o "$out/parse_fuzz" \
-    regress/"$vmd"/fuzz/parse_fuzz.c "$out/parse.c" "$vmd"/conf_lex.c \
-    "$vmd"/conf_macro.c "$vmd"/conf_vm.c "$vmd"/config.c "$vmd"/vms.c \
+    regress/"$vmd"/fuzz/parse_fuzz.c "$out/parse.c" "$vmd"/conf_*.c \
+    "$vmd"/config.c "$vmd"/vms.c \
     lib/libutil/account.c lib/libutil/scaled.c -lbsd
 
 for seed in regress/"$vmd"/config/*/*.conf; do
