@@ -138,6 +138,7 @@ lifecycle_ended(struct chan *ch, struct imsg *imsg)
 	if (vm == NULL || imsg_get_data(imsg, &ve, sizeof(ve)) == -1)
 		return -1;
 	ve.ve_text[sizeof(ve.ve_text) - 1] = '\0';
+	log_clean(ve.ve_text);
 	if (ve.ve_errno == 0 && (vm->vm_state & VM_STATE_STARTING)) {
 		ve.ve_errno = ECANCELED;
 		strlcpy(ve.ve_text, "it was stopped before it had started",

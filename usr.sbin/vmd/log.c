@@ -71,8 +71,7 @@ log_getverbose(void)
 	return log_verbose;
 }
 
-/* Texts may quote what a guest or a client sent: one line, printable. */
-static void
+void
 log_clean(char *s)
 {
 	for (; *s != '\0'; s++)

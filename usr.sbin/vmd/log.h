@@ -37,6 +37,9 @@ void	 logit(int pri, const char *, ...)
 void	 vlog(int pri, const char *, va_list)
 	    __attribute__((__format__(printf, 2, 0)));
 
+/* Make one printable line of a text that quotes a guest or a client. */
+void	 log_clean(char *);
+
 /* For what can only be a bug or the end of us: log, exit with status 1. */
 noreturn void fatal(const char *, ...)	/* adds the text of errno */
 	    __attribute__((__format__(printf, 1, 2)));

@@ -56,6 +56,7 @@ static int
 request_vm(struct request *rq, struct vmop_id *vid, struct vmd_vm **vmp)
 {
 	vid->vid_name[sizeof(vid->vid_name) - 1] = '\0';
+	log_clean(vid->vid_name);
 	*vmp = vms_find(&rq->rq_env->env_vms, vid->vid_id, vid->vid_name);
 	if (*vmp != NULL)
 		return 0;
@@ -174,6 +175,7 @@ request_start_vm(struct request *rq, struct vmop_create_params *req,
 	int error;
 
 	req->vmc_name[sizeof(req->vmc_name) - 1] = '\0';
+	log_clean(req->vmc_name);
 	if (env->env_stopping)
 		return vm_text(rq->rq_text, sizeof(rq->rq_text), EBUSY,
 		    req->vmc_name, "vmd is shutting down: start it again");

@@ -291,6 +291,7 @@ main(int argc, char **argv)
 {
 	struct options op = { 0 };
 
+	setprogname("vmd");
 	setproctitle_init(argc, argv, environ);
 	log_init(1, 0);
 	options_get(&op, argc, argv);

@@ -16,3 +16,15 @@ $(OBJ)/vmd: $(addprefix $(OBJ)/plain/,libvmdmain.a libvmd.a libutil.a)
 	$(Q)$(CC) $(LDFLAGS) -static-pie -Wl,--no-warnings -o $@ \
 	    -Wl,--whole-archive $< -Wl,--no-whole-archive \
 	    $(wordlist 2,3,$^) $(VMD_LIBS)
+
+# The daemon with a vm role that pretends, for the tests of the other roles.
+$(eval $(call component,fakevm,regress/$(VMD_DIR),\
+    regress/$(VMD_DIR)/fakevm.c,-I$(VMD_DIR)))
+
+$(OBJ)/regress/vmd-fakevm: $(addprefix $(OBJ)/plain/,libvmdmain.a \
+    libfakevm.a libvmd.a libutil.a)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS) -static-pie -Wl,--no-warnings -o $@ \
+	    -Wl,--whole-archive $(wordlist 1,2,$^) -Wl,--no-whole-archive \
+	    $(wordlist 3,4,$^) $(VMD_LIBS)
