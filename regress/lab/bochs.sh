@@ -9,7 +9,7 @@ host_limit=900
 host_terminal=
 host_arguments='mitigations=off tsc=reliable'
 
-# A CD that boots the kernel.
+# A CD that boots $kernel with $dir/initrd and $arguments.
 iso_make()
 {
 	local at=$dir/cd
@@ -27,6 +27,7 @@ iso_make()
 	rm -rf "$at"
 }
 
+# The console goes to $log, the command's port to $dir/output.
 bochsrc_write()
 {
 	cat >"$dir/bochsrc" <<-END
@@ -48,10 +49,15 @@ bochsrc_write()
 	END
 }
 
-# Become the emulator, as for the other hosts.
-host_start()
+host_prepare()
 {
+	bochs=$("$lab/bochs") || exit 125
 	iso_make
 	bochsrc_write
-	exec "${tether[@]}" "$("$lab/bochs")" -q -f "$dir/bochsrc" -unlock
+}
+
+# Become the emulator.
+host_start()
+{
+	exec "${tether[@]}" "$bochs" -q -f "$dir/bochsrc" -unlock
 }
