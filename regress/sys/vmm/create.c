@@ -17,7 +17,7 @@
 #define MIB		(1UL << 20)
 #define GIB		(1UL << 30)
 #define KERNEL_VA	0xffff888000000000UL
-#define USER_END	0x0000800000000000UL
+#define USER_END	0x0100000000000000UL /* with 5-level paging */
 #define KVM_CREATE_VM	_IO(0xae, 1)
 #define WHOLE_HOST_RAM	(2 * GIB) /* for VMM_MAX_VCPUS VCPUs */
 

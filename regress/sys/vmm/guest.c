@@ -22,6 +22,7 @@
 /* EBX of CPUID leaf 0: the start of the vendor's name */
 #define VENDOR_AMD	0x68747541	/* "Auth" */
 #define VENDOR_HYGON	0x6f677948	/* "Hygo" */
+#define HYPERVISOR_TCG	0x54474354	/* "TCGT", leaf 0x40000000 */
 
 bool
 host_is_svm(void)
@@ -30,6 +31,15 @@ host_is_svm(void)
 
 	__cpuid(0, eax, ebx, ecx, edx);
 	return ebx == VENDOR_AMD || ebx == VENDOR_HYGON;
+}
+
+bool
+host_is_qemu(void)
+{
+	unsigned int eax, ebx, ecx, edx;
+
+	__cpuid(0x40000000, eax, ebx, ecx, edx);
+	return ebx == HYPERVISOR_TCG;
 }
 
 bool
@@ -410,6 +420,11 @@ regs_write(struct guest *g, uint64_t mask, const struct vcpu_reg_state *vrs)
 	vrwp.vrwp_mask = mask;
 	vrwp.vrwp_regs = *vrs;
 	CHECK_OK(ioctl(g->fd, VMM_IOC_WRITEREGS, &vrwp));
+	if (mask & VM_RWREGS_GPRS) {
+		memcpy(g->cpu[0].exit.vrs.vrs_gprs, vrs->vrs_gprs,
+		    sizeof(vrs->vrs_gprs));
+		g->cpu[0].io_open = false;
+	}
 }
 
 void

@@ -111,6 +111,8 @@ __asm__(".pushsection .rodata\n"					\
 /* True on AMD-V, false on VT-x. */
 bool	host_is_svm(void);
 bool	host_has_avx(void);
+/* QEMU's emulated CPU does not make some checks that every real one makes. */
+bool	host_is_qemu(void);
 
 /* Memory of size bytes, filled with zeroes on demand. */
 void	*memory_alloc(size_t size);
@@ -183,7 +185,10 @@ void	 trap_skip(struct guest *, const struct trap *, unsigned int n);
 /* Registers of VCPU 0 at its last exit. */
 uint64_t	 gpr(const struct guest *, unsigned int reg);
 
-/* Whole register groups of VCPU 0, as by READREGS and WRITEREGS. */
+/*
+ * Whole register groups of VCPU 0, as by READREGS and WRITEREGS. Writing the
+ * general ones replaces what is open from the last exit.
+ */
 void	 regs_read(struct guest *, struct vcpu_reg_state *);
 void	 regs_write(struct guest *, uint64_t mask,
 	    const struct vcpu_reg_state *);
@@ -191,7 +196,8 @@ void	 gpr_write(struct guest *, unsigned int reg, uint64_t val);
 
 /*
  * A thread that runs a VCPU whose code counts up at GUEST_DATA, until an exit
- * other than EXIT_NONE or, with `once', until the first exit at all.
+ * other than EXIT_NONE or, with `once', until the first exit at all after the
+ * guest has counted. (RUN may return EXIT_NONE whenever the host likes.)
  * runner_start returns when the guest has counted; runner_join fails the test
  * unless the thread ends within some seconds. A RUN that finds the VM gone
  * counts as EXIT_TERMINATED.
@@ -201,6 +207,8 @@ struct runner {
 	struct guest	*g;
 	unsigned int	 cpu;
 	bool		 once;
+	uint64_t	 before;	/* the count */
+	volatile unsigned int returns;	/* of RUN */
 	volatile int	 ended;
 	enum exit_kind	 kind;
 };

@@ -11,6 +11,12 @@
 
 #define COUNT_LIMIT_MS	20000
 
+static bool
+has_counted(const struct runner *r)
+{
+	return ram_read(r->g, GUEST_DATA) != r->before;
+}
+
 static void *
 runner_main(void *arg)
 {
@@ -25,20 +31,19 @@ runner_main(void *arg)
 		} else {
 			FAIL("RUN in a thread: %s", strerror(errno));
 		}
-	} while (r->kind == EXIT_NONE && !r->once);
+		r->returns++;
+	} while (r->kind == EXIT_NONE && !(r->once && has_counted(r)));
 	r->ended = 1;
 	return NULL;
 }
 
-void
-guest_wait_count(struct guest *g)
+static void
+wait_count(struct guest *g, uint64_t before)
 {
 	const volatile uint64_t *count;
-	uint64_t before;
 	unsigned int i;
 
 	count = (const volatile uint64_t *)(void *)(g->ram + GUEST_DATA);
-	before = *count;
 	for (i = 0; i < COUNT_LIMIT_MS; i++) {
 		if (*count != before)
 			return;
@@ -48,14 +53,21 @@ guest_wait_count(struct guest *g)
 }
 
 void
+guest_wait_count(struct guest *g)
+{
+	wait_count(g, ram_read(g, GUEST_DATA));
+}
+
+void
 runner_start(struct runner *r, struct guest *g, unsigned int cpu, bool once)
 {
 	memset(r, 0, sizeof(*r));
+	r->before = ram_read(g, GUEST_DATA);
 	r->g = g;
 	r->cpu = cpu;
 	r->once = once;
 	CHECK_OK(pthread_create(&r->thread, NULL, runner_main, r));
-	guest_wait_count(g);
+	wait_count(g, r->before);
 }
 
 enum exit_kind

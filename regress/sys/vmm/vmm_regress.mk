@@ -5,7 +5,7 @@
 VMM_REGRESS_DIR =	regress/sys/vmm
 VMM_REGRESS_OBJ =	obj/regress/sys/vmm
 VMM_REGRESS_NAMES =	create run io io_string regs reset inject event intr \
-			mprotect cpuid msr fpu host memory lifetime security \
+			mprotect cpuid msr insn fpu host mmio memory lifetime security \
 			info modes pvclock terminate client
 VMM_REGRESS_LIB =	harness guest guest_tables runner
 
