@@ -15,9 +15,13 @@ ALLCFLAGS =	-std=gnu11 $(CFLAGS) $(WARN) -fPIE $(CPPFLAGS) -MMD -MP
 SANFLAGS :=	-O1 -g -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -fno-omit-frame-pointer
 
-# The kernels to build the module for: all whose headers are installed.
+# The kernels to build the module for: releases, or versions such as 6.1;
+# otherwise all whose headers are installed.
 KERNELS ?=	$(patsubst /lib/modules/%/build,%,\
 		$(wildcard /lib/modules/*-cloud-amd64/build))
+RELEASES =	$(foreach k,$(KERNELS),$(or $(patsubst \
+		/lib/modules/%/build,%,$(wildcard /lib/modules/$k/build \
+		/lib/modules/$k.*-cloud-amd64/build)),$k))
 
 all: vmd vmctl modules
 
@@ -26,18 +30,20 @@ include lib/libutil/libutil.mk
 include usr.sbin/vmd/vmd.mk
 -include usr.sbin/vmctl/vmctl.mk
 -include sys/sys.mk
+-include regress/sys/vmm/vmm_regress.mk
 
 vmd: $(OBJ)/vmd
 vmctl: $(OBJ)/vmctl
 
 # The module is built in a copy, as kbuild writes next to the sources.
-modules: $(KERNELS:%=$(OBJ)/kmod-%/vmm.ko)
+modules: $(RELEASES:%=$(OBJ)/kmod-%/vmm.ko)
 
 $(OBJ)/kmod-%/vmm.ko: FORCE
 	@mkdir -p $(@D)
 	@cp -au sys include $(@D)/
-	+$(MAKE) -C /lib/modules/$*/build M=$(abspath $(@D))/sys \
-	    W=1 modules
+	@echo "KMOD $*"
+	+$(Q)$(MAKE) --no-print-directory -C /lib/modules/$*/build \
+	    M=$(abspath $(@D))/sys W=1 modules
 	@cmp -s $(@D)/sys/vmm.ko $@ || cp $(@D)/sys/vmm.ko $@
 
 # Unit tests, as they are and under the address and undefined behaviour

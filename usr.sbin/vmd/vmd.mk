@@ -17,14 +17,29 @@ $(OBJ)/vmd: $(addprefix $(OBJ)/plain/,libvmdmain.a libvmd.a libutil.a)
 	    -Wl,--whole-archive $< -Wl,--no-whole-archive \
 	    $(wordlist 2,3,$^) $(VMD_LIBS)
 
-# The daemon with a vm role that pretends, for the tests of the other roles.
+# The daemon with a vm role that pretends, for the tests of the other roles:
+# all that daemon.sh needs is in obj/regress/vmd.
+VMD_REGRESS :=	$(OBJ)/regress/vmd
+
 $(eval $(call component,fakevm,regress/$(VMD_DIR),\
     regress/$(VMD_DIR)/fakevm.c,-I$(VMD_DIR)))
 
-$(OBJ)/regress/vmd-fakevm: $(addprefix $(OBJ)/plain/,libvmdmain.a \
+$(VMD_REGRESS)/vmd-fakevm: $(addprefix $(OBJ)/plain/,libvmdmain.a \
     libfakevm.a libvmd.a libutil.a)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -static-pie -Wl,--no-warnings -o $@ \
 	    -Wl,--whole-archive $(wordlist 1,2,$^) -Wl,--no-whole-archive \
 	    $(wordlist 3,4,$^) $(VMD_LIBS)
+
+$(VMD_REGRESS)/vmctl: $(OBJ)/vmctl
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$(VMD_REGRESS)/daemon.sh: regress/$(VMD_DIR)/daemon.sh
+	@mkdir -p $(@D)
+	@cp $< $@
+
+vmd-regress: $(VMD_REGRESS)/vmd-fakevm $(VMD_REGRESS)/vmctl \
+    $(VMD_REGRESS)/daemon.sh
+.PHONY: vmd-regress

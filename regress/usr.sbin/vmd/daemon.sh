@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# daemon.sh BINDIR [PATTERN]
+# daemon.sh [BINDIR [PATTERN]]
 # The promises of vmd(8)'s process model, as root, with vmd-fakevm and vmctl
-# from BINDIR: a vmd whose vm processes have no guest but behave, or
-# misbehave, as their VM's name says. No other vmd may be running. Where there
-# is no /dev/vmm, a stand-in is made for the time of the test.
+# from BINDIR, or where this script is: a vmd whose vm processes have no guest
+# but behave, or misbehave, as their VM's name says. No other vmd may be
+# running. Where there is no /dev/vmm, a stand-in is made for the time of the
+# test.
 
 set -u
-vmd=$1/vmd-fakevm
-vmctl=$1/vmctl
+bin=${1:-$(dirname "$0")}
+vmd=$bin/vmd-fakevm
+vmctl=$bin/vmctl
 pattern=${2:-}
 dir=$(mktemp -d) || exit 1
 log=$dir/log
