@@ -51,13 +51,10 @@ boot_claim(struct boot *b, uint64_t gpa, uint64_t len)
 	if (__builtin_add_overflow(gpa, len, &end) || end > VMMEM_MAIN_END)
 		return (boot_fail(b, "the kernel wants 0x%" PRIx64 " bytes at "
 		    "0x%" PRIx64 ", where no VM has memory", len, gpa));
-	if (gpa >= VMMEM_HOLE_END && end > main_end)
+	if (end > main_end)
 		return (boot_fail(b, "the kernel needs memory up to %" PRIu64
 		    " MiB, the VM has %" PRIu64 " MiB: give it more",
 		    boot_mib(end), boot_mib(main_end)));
-	if (!vmmem_is_ram(b->b_mem, gpa, len))
-		return (boot_fail(b, "the kernel wants 0x%" PRIx64 " bytes at "
-		    "0x%" PRIx64 ", which is not RAM", len, gpa));
 	if (len > 0 && gpa < BOOT_AREA_END && end > BOOT_AREA)
 		return (boot_fail(b, "the kernel wants 0x%" PRIx64 " bytes at "
 		    "0x%" PRIx64 ", which vmd uses for itself (0x%x to 0x%x)",

@@ -85,9 +85,10 @@ int	 boot_fail(struct boot *, const char *, ...)
 int	 boot_read(struct boot *, uint64_t off, void *buf, size_t len);
 
 /*
- * Claim [gpa, gpa + len) for the kernel; RAM outside of the loader's area.
- * boot_load() also puts filelen bytes of the file at off there. Return 0, or
- * -1 after boot_fail().
+ * Claim [gpa, gpa + len) for the kernel: memory outside of the loader's area.
+ * The hole below 1 MiB is memory too: linkers put headers there. boot_load()
+ * also puts filelen bytes of the file at off there. Return 0, or -1 after
+ * boot_fail().
  */
 int	 boot_claim(struct boot *, uint64_t gpa, uint64_t len);
 int	 boot_load(struct boot *, uint64_t off, uint64_t filelen, uint64_t gpa,

@@ -26,7 +26,7 @@ static const struct {
 	[VM_END_POWEROFF]	= { VMD_EXIT_POWEROFF, "powered off" },
 	[VM_END_REBOOT]		= { VMD_EXIT_REBOOT, "reset" },
 	[VM_END_STOP]		= { VMD_EXIT_POWEROFF, "stopped" },
-	[VM_END_FAIL]		= { VMD_EXIT_FAIL, "failed" },
+	[VM_END_FAIL]		= { VMD_EXIT_FAIL, NULL },
 };
 
 static int
@@ -233,18 +233,23 @@ vm_terminate(struct vm *vm)
 	vcpus_join(vm);
 }
 
-/* Tell vmm about a failure; it needs the last messages before our end. */
+/*
+ * Tell vmm about a failure, which it logs; it needs the last messages before
+ * our end.
+ */
 static void
 vm_report(struct vm *vm, enum vm_end how)
 {
 	const struct vm_config	*vc = &vm->vm_start.vst_config;
 	struct vm_fail		 vf;
 
-	log_info("%s", vm_ends[how].text);
+	if (how != VM_END_FAIL)
+		log_info("%s", vm_ends[how].text);
+	else if (vm->vm_chan.ibuf.fd == -1)
+		log_warnx("%s", vm->vm_error);
 	if (vm->vm_chan.ibuf.fd == -1)
 		return;
 	if (how == VM_END_FAIL) {
-		log_warnx("%s", vm->vm_error);
 		memset(&vf, 0, sizeof(vf));
 		vf.vf_errno = EINVAL;
 		strlcpy(vf.vf_text, vm->vm_error, sizeof(vf.vf_text));

@@ -144,20 +144,3 @@ vmmem_main_end(const struct vmmem *mm)
 		return (VMMEM_HOLE_END);
 	return (r->vmr_gpa + r->vmr_size);
 }
-
-int
-vmmem_is_ram(const struct vmmem *mm, uint64_t gpa, uint64_t len)
-{
-	const struct vm_mem_range	*r;
-	size_t				 i;
-
-	/* No two ranges of RAM touch. */
-	for (i = 0; i < mm->mm_nranges; i++) {
-		r = &mm->mm_range[i];
-		if (r->vmr_type == VM_MEM_RAM && gpa >= r->vmr_gpa &&
-		    gpa - r->vmr_gpa <= r->vmr_size &&
-		    len <= r->vmr_size - (gpa - r->vmr_gpa))
-			return (1);
-	}
-	return (0);
-}

@@ -52,7 +52,4 @@ void	 vmmem_free(struct vmmem *);
 /* First address after the RAM that starts at 1 MiB; 1 MiB if there is none. */
 uint64_t vmmem_main_end(const struct vmmem *);
 
-/* 1 if all of [gpa, gpa + len) is RAM, the reserved hole not being that. */
-int	 vmmem_is_ram(const struct vmmem *, uint64_t gpa, uint64_t len);
-
 #endif /* VMD_VMMEM_H */

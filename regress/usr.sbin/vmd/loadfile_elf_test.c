@@ -261,8 +261,10 @@ hostile_segments_are_refused(void **state)
 	ph[0].p_offset = image_len;
 	load_fails("cut off");
 	ph[0] = good;
-	ph[0].p_paddr = 0x9f000;
-	load_fails("not RAM");
+	ph[0].p_paddr = 0x1000;
+	ph[0].p_memsz = 65 * MIB;
+	load_fails("needs memory up to 66 MiB");
+	ph[0] = good;
 	ph[0].p_paddr = BOOT_AREA - 0x1000;
 	load_fails("which vmd uses for itself");
 	ph[0].p_paddr = BOOT_AREA_END - 1;
@@ -273,6 +275,14 @@ hostile_segments_are_refused(void **state)
 	ph[1].p_paddr += 0x2fff;
 	load_fails("two segments share memory");
 	ph[1].p_paddr++;
+	assert_int_equal(load(), 0);
+}
+
+static void
+headers_may_be_loaded_below_1_mib(void **state)
+{
+	(void)state;
+	elf64(MIB, 1)->p_paddr = MIB - 0x1000;
 	assert_int_equal(load(), 0);
 }
 
@@ -422,6 +432,7 @@ main(void)
 		T(linux_elf_is_entered_by_the_64_bit_protocol),
 		T(damaged_notes_are_no_notes),
 		T(hostile_segments_are_refused),
+		T(headers_may_be_loaded_below_1_mib),
 		T(elf_headers_are_checked),
 		T(multiboot_elf_gets_magic_and_information),
 		T(multiboot_addresses_load_what_is_no_elf),

@@ -200,7 +200,7 @@ bzimage_addresses_do_not_wrap(void **state)
 	h->relocatable_kernel = 0;
 	h->kernel_alignment = 0;
 	h->pref_address = 0x80000;
-	load_fails("not RAM");
+	load_fails("which vmd uses for itself");
 	h->pref_address = 0x90000;
 	h->init_size = 4096;
 	load_fails("which vmd uses for itself");

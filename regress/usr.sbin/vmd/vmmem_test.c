@@ -89,24 +89,6 @@ sizes_out_of_bounds_are_refused(void **state)
 }
 
 static void
-ram_is_told_from_the_hole_and_from_nothing(void **state)
-{
-	struct vmmem	 mm;
-
-	(void)state;
-	assert_int_equal(vmmem_layout(&mm, 2 * MIB), 0);
-	assert_true(vmmem_is_ram(&mm, 0, 0xa0000));
-	assert_false(vmmem_is_ram(&mm, 0, 0xa0001));
-	assert_false(vmmem_is_ram(&mm, 0xa0000, 1));
-	assert_false(vmmem_is_ram(&mm, 0xfffff, 1));
-	assert_true(vmmem_is_ram(&mm, MIB, MIB));
-	assert_false(vmmem_is_ram(&mm, MIB, MIB + 1));
-	assert_false(vmmem_is_ram(&mm, 2 * MIB, 1));
-	assert_false(vmmem_is_ram(&mm, MIB, UINT64_MAX));
-	assert_false(vmmem_is_ram(&mm, UINT64_MAX, 2));
-}
-
-static void
 memory_is_zero_mapped_in_order_and_of_fixed_size(void **state)
 {
 	struct vmmem	 mm;
@@ -157,7 +139,6 @@ main(void)
 		cmocka_unit_test(
 		    ram_stops_below_the_device_area_and_goes_on_at_4_gib),
 		cmocka_unit_test(sizes_out_of_bounds_are_refused),
-		cmocka_unit_test(ram_is_told_from_the_hole_and_from_nothing),
 		cmocka_unit_test(
 		    memory_is_zero_mapped_in_order_and_of_fixed_size),
 		cmocka_unit_test(memory_that_is_not_touched_is_not_there),

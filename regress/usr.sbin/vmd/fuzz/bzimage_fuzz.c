@@ -66,7 +66,8 @@ check_loaded(const struct vcpu_reg_state *regs)
 	check(guestmem_read(&mm.mm_guest, BOOT_INFO, &bp, sizeof(bp)) == 0);
 	check(bp.hdr.header == LINUX_HDRS);
 	check(bp.hdr.ramdisk_size == 5000);
-	check(vmmem_is_ram(&mm, bp.hdr.ramdisk_image, bp.hdr.ramdisk_size));
+	check(guestmem_contains(&mm.mm_guest, bp.hdr.ramdisk_image,
+	    bp.hdr.ramdisk_size));
 	end = (uint64_t)bp.hdr.ramdisk_image + bp.hdr.ramdisk_size;
 	check(end <= (uint64_t)bp.hdr.initrd_addr_max + 1);
 	check(bp.hdr.ramdisk_image >= VMMEM_HOLE_END);
