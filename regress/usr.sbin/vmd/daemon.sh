@@ -9,6 +9,7 @@
 # test.
 
 set -u
+export LC_ALL=C
 bin=${1:-$(dirname "$0")}
 vmd=$bin/vmd-fakevm
 vmctl=$bin/vmctl
@@ -38,15 +39,16 @@ not()
 	! "$@"
 }
 
-# The process ids of a role: parent, control, vmm, vm.
+# The process ids of a role: parent, control, vmm, vm; or of "(a|b)".
 pids()
 {
-	pgrep -f "^vmd: $1( |/|\$)"
+	grep -lasE "^vmd: $1([^a-z]|\$)" /proc/[0-9]*/cmdline |
+	    sed 's/[^0-9]//g'
 }
 
 none()
 {
-	! pgrep -f '^vmd: (parent|control|vmm|vm)' >/dev/null
+	[ -z "$(pids '(parent|control|vmm|vm)')" ]
 }
 
 # Start the daemon with the configuration on standard input.
