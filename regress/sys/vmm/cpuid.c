@@ -281,6 +281,7 @@ single_step_over_cpuid_traps_behind_it(void)
 {
 	struct trap t;
 
+	single_step_or_skip();
 	setup();
 	guest_start(&g, MODE_LONG, traced);
 	expect_trap(&g, 1, &t);

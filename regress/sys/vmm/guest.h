@@ -113,6 +113,9 @@ bool	host_is_svm(void);
 bool	host_has_avx(void);
 /* QEMU's emulated CPU does not make some checks that every real one makes. */
 bool	host_is_qemu(void);
+bool	host_is_bochs(void);
+/* Skip the test where a guest that steps single would take the host down. */
+void	single_step_or_skip(void);
 
 /* Memory of size bytes, filled with zeroes on demand. */
 void	*memory_alloc(size_t size);

@@ -272,6 +272,7 @@ single_step_over_an_access_traps_behind_it(void)
 {
 	struct trap t;
 
+	single_step_or_skip();
 	guest_create(&g, 1);
 	guest_start(&g, MODE_LONG, traced_out);
 	expect_out(&g, 0x10, 0);

@@ -208,6 +208,7 @@ single_step_over_the_access_traps_behind_it(void)
 {
 	struct trap t;
 
+	single_step_or_skip();
 	guest_create(&g, 1);
 	guest_start(&g, MODE_LONG, traced_load);
 	expect_fault(&g, VEE_FAULT_MMIO_ASSIST, GUEST_HOLE + 0x10);

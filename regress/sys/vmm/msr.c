@@ -269,6 +269,7 @@ single_step_over_rdmsr_traps_behind_it(void)
 {
 	struct trap t;
 
+	single_step_or_skip();
 	setup();
 	guest_start(&g, MODE_LONG, traced);
 	expect_trap(&g, 1, &t);
