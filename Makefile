@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Everything is built below obj/. Targets: all (the default), vmd, vmctl,
-# modules, unit, demo, test, lint, clean. regress/setup installs what is
-# missing. V=1 shows the commands.
+# modules, unit, setup (installs what is missing), demo, test, lint, install,
+# clean. V=1 shows the commands.
 
 OBJ :=		obj
 Q :=		$(if $(V),,@)
@@ -35,6 +35,10 @@ include usr.sbin/vmd/vmd.mk
 vmd: $(OBJ)/vmd
 vmctl: $(OBJ)/vmctl
 
+# The installed headers of a kernel, or those that the lab has.
+headers =	$(or $(wildcard /lib/modules/$1/build),$(shell \
+		regress/lab/kernel -b $1))
+
 # The module is built in a copy, as kbuild writes next to the sources.
 modules: $(RELEASES:%=$(OBJ)/kmod-%/vmm.ko)
 
@@ -42,14 +46,19 @@ $(OBJ)/kmod-%/vmm.ko: FORCE
 	@mkdir -p $(@D)
 	@cp -au sys include $(@D)/
 	@echo "KMOD $*"
-	+$(Q)$(MAKE) --no-print-directory -C /lib/modules/$*/build \
+	+$(Q)$(MAKE) --no-print-directory -C $(call headers,$*) \
 	    M=$(abspath $(@D))/sys W=1 modules
 	@cmp -s $(@D)/sys/vmm.ko $@ || cp $(@D)/sys/vmm.ko $@
 
 # Unit tests, as they are and under the address and undefined behaviour
 # sanitizers.
-unit: $(UNIT_TESTS)
+unit-tests: $(UNIT_TESTS)
+
+unit: unit-tests
 	@regress/unit $(UNIT_TESTS)
+
+setup:
+	@regress/setup
 
 demo:
 	@regress/demo
@@ -66,7 +75,7 @@ clean:
 
 FORCE:
 
-.PHONY: all vmd vmctl modules unit demo test lint clean FORCE
+.PHONY: all vmd vmctl modules unit-tests unit setup demo test lint clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh
+#
+# lib.sh: sourced by the tests of this directory, which run as root in a host
+# with vmm.ko and no vmd:  NAME.sh DIR, where DIR has e2e/ and guest/.
+
+# shellcheck source-path=SCRIPTDIR source=console.sh
+. "$(dirname "$0")/console.sh"
+
+set -u
+root=$1
+guest=$root/guest
+# shellcheck disable=SC2034 # for those who source this
+tiny=$guest/tiny
+sock=/run/vmd.sock
+passed=0
+failed=0
+skipped=0
+work=$(mktemp -d) || exit 1
+log=$work/log
+vmd_pid=
+trap 'cleanup' EXIT
+
+cleanup()
+{
+	console_close
+	for pid in $(pids parent); do
+		kill -9 "$pid"
+	done
+	rm -f "$sock"
+	rm -rf "$work"
+}
+
+# check NAME COMMAND...: the promise is kept if the command succeeds; what it
+# prints is shown when it does not.
+check()
+{
+	name=$1
+	shift
+	if "$@" >"$work/why" 2>&1; then
+		echo "ok   $name"
+		passed=$((passed + 1))
+		return 0
+	fi
+	echo "FAIL $name: $(tail -n 1 "$work/why" | tr -d '\r')"
+	sed 's/^/    /' "$work/why"
+	failed=$((failed + 1))
+	return 1
+}
+
+# Print the sums; to be the last of a test.
+finish()
+{
+	if [ "$failed" -ne 0 ]; then
+		echo "the end of vmd's log:"
+		tail -n 30 "$log" | sed 's/^/    /'
+	fi
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" -eq 0 ]
+}
+
+not()
+{
+	! "$@"
+}
+
+# within SECONDS COMMAND...: wait until it succeeds.
+within()
+{
+	tries=$(($1 * 10))
+	shift
+	while ! "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+logged()
+{
+	grep -q -e "$1" "$log"
+}
+
+# Start vmd with the vm.conf on standard input.
+vmd_up()
+{
+	cat >"$work/vm.conf"
+	: >"$log"
+	vmd -d -v -f "$work/vm.conf" >>"$log" 2>&1 </dev/null &
+	vmd_pid=$!
+	within 10 logged 'vmd: ready'
+}
+
+# Stop it as an administrator does.
+vmd_down()
+{
+	kill "$vmd_pid" && wait "$vmd_pid"
+}
+
+# The processes of a role: parent, control, vmm, vm; or of "(a|b)".
+pids()
+{
+	grep -lasE "^vmd: $1([^a-z]|\$)" /proc/[0-9]*/cmdline |
+	    sed 's/[^0-9]//g'
+}
+
+none_left()
+{
+	[ -z "$(pids '(parent|control|vmm|vm)')" ]
+}
+
+running()
+{
+	vmctl status "$1" 2>/dev/null | grep -q " running $1\$"
+}
+
+known()
+{
+	vmctl status | grep -q " $1\$"
+}
+
+unknown()
+{
+	! known "$1"
+}
+
+# refused WORDS COMMAND...: it fails with status 1 and one line that has them.
+refused()
+{
+	words=$1
+	shift
+	code=0
+	"$@" >"$work/out" 2>&1 </dev/null || code=$?
+	cat "$work/out"
+	[ $code -eq 1 ] && [ "$(wc -l <"$work/out")" -eq 1 ] &&
+	    grep -q -e "$words" "$work/out"
+}
+
+# Seconds since the host's start, in hundredths.
+now()
+{
+	cut -d ' ' -f 1 /proc/uptime | tr -d .
+}
+
+# The guest with its shell on the console: linux NAME OPTION...
+linux()
+{
+	linux_name=$1
+	shift
+	vmctl start -c -m 256M -b "$guest/vmlinuz" -I "$guest/initrd.gz" \
+	    -a "console=ttyS0 quiet" "$@" "$linux_name"
+}
+
+# Wait for the shell's prompt.
+shell_ready()
+{
+	console_expect '# $' "${1:-60}"
+}
+
+# types COMMAND PATTERN: what it prints, within 20 seconds, matches.
+types()
+{
+	console_type "$1"
+	console_expect "$2" 20 || {
+		console_text
+		return 1
+	}
+}
