@@ -21,6 +21,7 @@ static struct {
 	unsigned int		 handled;
 	uint32_t		 number;
 	int			 refuse;
+	int			 pause;		/* with the first message */
 	int			 gone;
 	const char		*why;
 } t;
@@ -28,8 +29,9 @@ static struct {
 static int
 on_message(struct chan *ch, struct imsg *imsg)
 {
-	(void)ch;
 	t.handled++;
+	if (t.pause)
+		chan_pause(ch, 1);
 	if (imsg_get_type(imsg) == MSG_NUMBER)
 		memcpy(&t.number, imsg->data, sizeof(t.number));
 	return t.refuse ? -1 : 0;
@@ -237,6 +239,21 @@ what_was_read_before_a_pause_follows(void **state)
 }
 
 static void
+handler_may_pause_its_channel(void **state)
+{
+	(void)state;
+	t.pause = 1;
+	imsg_compose(&t.peer, MSG_EMPTY, 0, 0, -1, NULL, 0);
+	imsg_compose(&t.peer, MSG_EMPTY, 0, 0, -1, NULL, 0);
+	imsg_flush(&t.peer);
+	run();
+	assert_int_equal(t.handled, 1);
+	chan_pause(&t.chan, 0);
+	run();
+	assert_int_equal(t.handled, 2);
+}
+
+static void
 sent_message_arrives(void **state)
 {
 	struct imsg imsg;
@@ -308,6 +325,7 @@ main(void)
 		TEST(half_a_message_then_the_end),
 		TEST(paused_channel_takes_nothing),
 		TEST(what_was_read_before_a_pause_follows),
+		TEST(handler_may_pause_its_channel),
 		TEST(sent_message_arrives),
 		TEST(peer_that_does_not_read_is_dropped),
 		TEST(unqueueable_message_breaks_the_channel),

@@ -251,13 +251,23 @@ a_vm_killed_is_gone()
 
 a_failed_start_leaves_nothing()
 {
-	daemon </dev/null
+	daemon <<-EOT
+	vm "good-1" {
+		boot "$dir/nothing"
+		disable
+	}
+	vm "good-2" {
+		boot "$dir/kernel"
+		disk "$dir/nothing"
+		disable
+	}
+	EOT
 	before=$(ls "/proc/$parent/fd" "/proc/$(pids vmm)/fd" | wc -l)
 	refused 'vm "fail": no ? kernel' start -d "$dir/disk" fail
 	not known fail
-	refused 'good.*kernel' "$vmctl" start -b "$dir/nothing" good
+	refused 'vm "good-1": cannot open kernel' "$vmctl" start good-1
 	refused 'vm "good": .*regular' "$vmctl" start -b /dev/null good
-	refused 'good.*disk' start -d "$dir/nothing" good
+	refused 'vm "good-2": cannot open disk' "$vmctl" start good-2
 	refused 'vm "good": disk .* empty' start -d "$dir/empty" good
 	refused 'vm "good": disk .* qcow2' start -d "$dir/qcow2" good
 	refused 'vm "good": disk .* in use' start -d "$dir/disk" \

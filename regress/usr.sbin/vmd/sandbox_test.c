@@ -46,8 +46,8 @@ static const struct {
 	    { -1, (long)(intptr_t)"", 0, 0, AT_EMPTY_PATH } },
 
 	{ "execveat of a path", NOWHERE, SYS_execveat,
-	    { -1, (long)(intptr_t)"/bin/sh", 0, 0, 0 } },
-	{ "execve", NOWHERE, SYS_execve, { (long)(intptr_t)"/bin/sh" } },
+	    { -1, (long)(intptr_t)"/nonexistent", 0, 0, 0 } },
+	{ "execve", NOWHERE, SYS_execve, { (long)(intptr_t)"/nonexistent" } },
 	{ "open", NOWHERE, SYS_open, { (long)(intptr_t)"/etc/passwd" } },
 	{ "openat", NOWHERE, SYS_openat,
 	    { AT_FDCWD, (long)(intptr_t)"/etc/passwd" } },
