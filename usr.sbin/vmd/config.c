@@ -95,8 +95,8 @@ vm_memory_check(const struct vmop_create_params *vmc, char *text, size_t len)
 	if (vmc->vmc_memory >= VM_MEM_MIN && vmc->vmc_memory <= VM_MEM_MAX &&
 	    vmc->vmc_memory % MIB == 0)
 		return 0;
-	return vm_text(text, len, EINVAL, vmc->vmc_name, "memory of %llu bytes is out of "
-	    "range: give whole megabytes from %lluM to %lluM",
+	return vm_text(text, len, EINVAL, vmc->vmc_name,
+	    "memory of %llu bytes is out of range: give whole megabytes from %lluM to %lluM",
 	    (unsigned long long)vmc->vmc_memory, VM_MEM_MIN / MIB,
 	    VM_MEM_MAX / MIB);
 }
