@@ -278,6 +278,7 @@ vm_main(int fd)
 	event_base_dispatch(vm->vm_base);
 	how = atomic_load(&vm->vm_end);
 	vm_terminate(vm);
+	vm_console_drain(vm);
 	vm_report(vm, how);
 	vmmem_free(&vm->vm_mem);
 	vm_start_close(&vm->vm_start);

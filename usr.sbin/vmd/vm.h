@@ -79,10 +79,13 @@ struct vm_console {
 	uint64_t		 co_in;
 	uint64_t		 co_out;
 	uint64_t		 co_lost;	/* bytes */
+	int			 co_busy;	/* the event thread will look */
 	int			 co_fd;		/* master of the pty */
-	int			 co_full;	/* event thread: wev is waiting */
+	/* The event thread's own: */
+	int			 co_full;	/* wev is waiting */
 	struct event		 co_rev;
 	struct event		 co_wev;
+	struct event		 co_tev;	/* more output in a moment */
 };
 
 struct vm {
@@ -171,6 +174,9 @@ int	 vm_console_init(struct vm *);
 /* Event thread: there is output, or room for input. */
 void	 vm_console_flush(struct vm *);
 void	 vm_console_resume(struct vm *);
+
+/* Event thread, at the end: all output that the pty takes. */
+void	 vm_console_drain(struct vm *);
 
 /* vcpu.c */
 

@@ -12,7 +12,8 @@
 #include "log.h"
 #include "vm.h"
 
-#define CONSOLE_CHUNK	4096		/* bytes written at once */
+#define CONSOLE_CHUNK		4096	/* bytes written at once */
+#define CONSOLE_DELAY_US	1000	/* between writes of less */
 
 /* The UART sends: keep it all, the event thread writes it out. */
 static size_t
@@ -20,7 +21,6 @@ console_tx(void *arg, const uint8_t *buf, size_t n)
 {
 	struct vm		*vm = arg;
 	struct vm_console	*co = &vm->vm_console;
-	int			 idle = co->co_in == co->co_out;
 	size_t			 i;
 
 	for (i = 0; i < n; i++)
@@ -29,8 +29,10 @@ console_tx(void *arg, const uint8_t *buf, size_t n)
 		co->co_lost += co->co_in - co->co_out - VM_CONSOLE_RING;
 		co->co_out = co->co_in - VM_CONSOLE_RING;
 	}
-	if (idle && n > 0)
+	if (!co->co_busy) {
+		co->co_busy = 1;
 		vm_kick(vm, VM_KICK_OUTPUT);
+	}
 	return (n);
 }
 
@@ -54,7 +56,10 @@ const struct ns8250_ops vm_console_ops = {
 	.rx_room = console_rx_room,
 };
 
-/* Copy some of the output; returns how much, and where it starts. */
+/*
+ * Copy some of the output; returns how much, and where it starts. When there
+ * is none, the UART has to call again.
+ */
 static size_t
 console_peek(struct vm *vm, uint8_t *buf, uint64_t *pos)
 {
@@ -67,6 +72,7 @@ console_peek(struct vm *vm, uint8_t *buf, uint64_t *pos)
 		n = co->co_in - co->co_out;
 	for (i = 0; i < n; i++)
 		buf[i] = co->co_ring[(*pos + i) % VM_CONSOLE_RING];
+	co->co_busy = n > 0;
 	pthread_mutex_unlock(&vm->vm_dev_mtx);
 	return (n);
 }
@@ -83,14 +89,19 @@ console_consume(struct vm *vm, uint64_t pos)
 	pthread_mutex_unlock(&vm->vm_dev_mtx);
 }
 
+/*
+ * Guests send single characters: what comes shortly after one is collected,
+ * so that not each of them wakes this thread.
+ */
 void
 vm_console_flush(struct vm *vm)
 {
-	struct vm_console	*co = &vm->vm_console;
-	uint8_t			 buf[CONSOLE_CHUNK];
-	uint64_t		 pos;
-	ssize_t			 w;
-	size_t			 n;
+	static const struct timeval	 later = { 0, CONSOLE_DELAY_US };
+	struct vm_console		*co = &vm->vm_console;
+	uint8_t				 buf[CONSOLE_CHUNK];
+	uint64_t			 pos;
+	ssize_t				 w;
+	size_t				 n;
 
 	if (co->co_full || (n = console_peek(vm, buf, &pos)) == 0)
 		return;
@@ -103,8 +114,27 @@ vm_console_flush(struct vm *vm)
 	}
 	if (w > 0)
 		console_consume(vm, pos + w);
-	/* The rest, if any, after others had their turn. */
-	vm_kick(vm, VM_KICK_OUTPUT);
+	if (n == sizeof(buf))
+		vm_kick(vm, VM_KICK_OUTPUT);	/* after the others' turn */
+	else
+		event_add(&co->co_tev, &later);
+}
+
+void
+vm_console_drain(struct vm *vm)
+{
+	struct vm_console	*co = &vm->vm_console;
+
+	while (!co->co_full && co->co_in != co->co_out)
+		vm_console_flush(vm);
+}
+
+static void
+console_later(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	vm_console_flush(arg);
 }
 
 static void
@@ -160,6 +190,7 @@ vm_console_init(struct vm *vm)
 	    EV_READ | EV_PERSIST, console_readable, vm);
 	event_assign(&co->co_wev, vm->vm_base, co->co_fd, EV_WRITE,
 	    console_writable, vm);
+	event_assign(&co->co_tev, vm->vm_base, -1, 0, console_later, vm);
 	if (event_add(&co->co_rev, NULL) == -1) {
 		errno = ENOMEM;
 		return (-1);
