@@ -136,6 +136,50 @@ refused()
 	    grep -q -e "$words" "$work/out"
 }
 
+# The guest that only waits: waiting NAME OPTION...
+waiting()
+{
+	waiting_name=$1
+	shift
+	vmctl start -m 16M -b "$tiny/sleep" "$@" "$waiting_name"
+}
+
+# How many VMs the driver has.
+vms()
+{
+	"$root/guest/vminfo"
+}
+
+vms_are()
+{
+	echo "$(vms) VMs"
+	[ "$(vms)" -eq "$1" ]
+}
+
+no_vm()
+{
+	vms_are 0
+}
+
+# No process has this role.
+none_of()
+{
+	[ -z "$(pids "$1")" ]
+}
+
+# KiB of the host's memory that are memory of guests, or files in memory.
+shmem()
+{
+	sed -n 's/^Shmem: *\([0-9]*\) kB/\1/p' /proc/meminfo
+}
+
+# The host has its memory back, but for a megabyte of logs: back KIB-BEFORE.
+back()
+{
+	echo "$(shmem) KiB, before: $1 KiB"
+	[ "$(shmem)" -lt $(($1 + 1024)) ]
+}
+
 # Seconds since the host's start, in hundredths.
 now()
 {
@@ -154,7 +198,7 @@ linux()
 # Wait for the shell's prompt.
 shell_ready()
 {
-	console_expect '# $' "${1:-60}"
+	console_expect '# $' 120
 }
 
 # types COMMAND PATTERN: what it prints, within 20 seconds, matches.
