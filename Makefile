@@ -18,7 +18,7 @@ SANFLAGS :=	-O1 -g -fsanitize=address,undefined \
 # The kernels to build the module for: releases, or versions such as 6.1;
 # otherwise all whose headers are installed.
 KERNELS ?=	$(patsubst /lib/modules/%/build,%,\
-		$(wildcard /lib/modules/*-cloud-amd64/build))
+		$(wildcard /lib/modules/*/build))
 RELEASES =	$(foreach k,$(KERNELS),$(or $(patsubst \
 		/lib/modules/%/build,%,$(wildcard /lib/modules/$k/build \
 		/lib/modules/$k.*-cloud-amd64/build)),$k))
@@ -70,12 +70,30 @@ lint:
 	mandoc -Tlint -Wwarning $(wildcard share/man/*/*.[1-9] \
 	    usr.sbin/*/*.[1-9] sys/*/*/*.[1-9])
 
+# What was built, for this machine or below DESTDIR.
+PREFIX ?=	/usr/local
+MANUALS =	$(wildcard share/man/*/*.[1-9] usr.sbin/*/*.[1-9])
+
+install: all
+	install -D -m 755 $(OBJ)/vmd $(DESTDIR)$(PREFIX)/sbin/vmd
+	install -D -m 755 $(OBJ)/vmctl $(DESTDIR)$(PREFIX)/sbin/vmctl
+	@set -e; for m in $(MANUALS); do \
+		install -D -m 644 $$m \
+		    $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; \
+	done
+	@set -e; for r in $(RELEASES); do \
+		install -D -m 644 $(OBJ)/kmod-$$r/vmm.ko \
+		    $(DESTDIR)/lib/modules/$$r/extra/vmm.ko; \
+		[ -n "$(DESTDIR)" ] || depmod $$r; \
+	done
+
 clean:
 	rm -rf $(OBJ)
 
 FORCE:
 
-.PHONY: all vmd vmctl modules unit-tests unit setup demo test lint clean FORCE
+.PHONY: all vmd vmctl modules unit-tests unit setup demo test lint install clean \
+	FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
