@@ -241,6 +241,61 @@ damaged_notes_are_no_notes(void **state)
 }
 
 static void
+a_note_may_fill_its_segment_and_the_file(void **state)
+{
+	uint32_t	 entry = 2 * MIB + 0x100;
+	Elf64_Phdr	*ph = elf64(2 * MIB, 2);
+
+	(void)state;
+	note(ph, "Xen", 18, &entry, sizeof(entry));
+	memmove(image + image_len, image + 0x800, 20);
+	ph[1].p_offset = image_len;
+	ph[1].p_filesz = 20;
+	image_len += 20;
+	assert_int_equal(load(), 0);
+	assert_int_equal(regs.vrs_gprs[VCPU_REGS_RIP], entry);
+	ph[1].p_filesz = 19;
+	assert_int_equal(load(), 0);
+	assert_int_equal(regs.vrs_gprs[VCPU_REGS_RIP], 2 * MIB);
+	ph[1].p_filesz = 21;
+	load_fails("cut off");
+	for (ph[1].p_filesz = 0; ph[1].p_filesz < 19; ph[1].p_filesz++)
+		assert_int_equal(load(), 0);
+}
+
+static void
+notes_after_the_first_count(void **state)
+{
+	uint32_t	 entry = 2 * MIB + 0x100;
+	Elf64_Nhdr	 other = { 4, 5, 18 };
+	Elf64_Phdr	*ph = elf64(2 * MIB, 2);
+
+	(void)state;
+	note(ph, "Xen", 18, &entry, sizeof(entry));
+	memmove(image + 0x800 + 24, image + 0x800, 20);
+	put(0x800, &other, sizeof(other));
+	put(0x800 + 12, "GNU\0" "\0\0\0\0" "\0\0\0\0", 12);
+	ph[1].p_filesz = 44;
+	assert_int_equal(load(), 0);
+	assert_int_equal(regs.vrs_gprs[VCPU_REGS_RIP], entry);
+	assert_int_equal(regs.vrs_gprs[VCPU_REGS_RBX], BOOT_INFO);
+}
+
+static void
+arguments_fill_a_page_at_most(void **state)
+{
+	static char	 text[4097];
+
+	(void)state;
+	elf64(2 * MIB, 1);
+	memset(text, 'a', 4095);
+	args = text;
+	assert_int_equal(load(), 0);
+	text[4095] = 'a';
+	load_fails("takes 4095 at most");
+}
+
+static void
 hostile_segments_are_refused(void **state)
 {
 	Elf64_Phdr	*ph = elf64(2 * MIB, 2), good = ph[0];
@@ -307,6 +362,8 @@ elf_headers_are_checked(void **state)
 	load_fails("program headers");
 	eh->e_phnum = 65;
 	load_fails("program headers");
+	eh->e_phnum = 64;
+	assert_int_equal(load(), 0);
 	*eh = good;
 	eh->e_phentsize = 1;
 	load_fails("program headers");
@@ -431,6 +488,9 @@ main(void)
 		T(pvh_note_may_have_8_bytes),
 		T(linux_elf_is_entered_by_the_64_bit_protocol),
 		T(damaged_notes_are_no_notes),
+		T(a_note_may_fill_its_segment_and_the_file),
+		T(notes_after_the_first_count),
+		T(arguments_fill_a_page_at_most),
 		T(hostile_segments_are_refused),
 		T(headers_may_be_loaded_below_1_mib),
 		T(elf_headers_are_checked),

@@ -168,6 +168,61 @@ initrd_never_overlaps_the_unpacked_kernel(void **state)
 }
 
 static void
+initrd_may_use_the_last_byte_and_the_first_after_the_kernel(void **state)
+{
+	struct setup_header	*h = bzimage();
+
+	(void)state;
+	initrd = "RAMDISK";
+	initrd_len = 4096;
+	h->initrd_addr_max = 32 * MIB - 1;
+	assert_int_equal(load(), 0);
+	assert_int_equal(zero_page().hdr.ramdisk_image, 32 * MIB - 4096);
+	initrd_len = 8 * MIB;		/* the kernel ends at 24 MiB */
+	assert_int_equal(load(), 0);
+	assert_int_equal(zero_page().hdr.ramdisk_image, 24 * MIB);
+	initrd_len++;
+	load_fails("do not fit above the kernel");
+	h->initrd_addr_max = 24 * MIB - 1;
+	load_fails("do not fit above the kernel");
+	h->initrd_addr_max = 0x7fffffff;
+	initrd_len = 40 * MIB;
+	assert_int_equal(load(), 0);
+	initrd_len = 4096 * MIB;
+	load_fails("do not fit above the kernel");
+}
+
+static void
+the_kernel_may_need_all_memory(void **state)
+{
+	(void)state;
+	bzimage()->init_size = 48 * MIB;
+	assert_int_equal(load(), 0);
+}
+
+static void
+the_oldest_protocol_has_no_init_size(void **state)
+{
+	struct setup_header	*h = bzimage();
+
+	(void)state;
+	h->version = 0x0206;
+	h->init_size = UINT32_MAX;
+	assert_int_equal(load(), 0);
+	h->version = 0x020a;
+	load_fails("where no VM has memory");
+}
+
+static void
+a_header_without_initrd_limit_means_the_old_one(void **state)
+{
+	(void)state;
+	bzimage()->initrd_addr_max = 0;
+	assert_int_equal(load(), 0);
+	assert_int_equal(zero_page().hdr.initrd_addr_max, 0x37ffffff);
+}
+
+static void
 an_empty_initrd_is_refused(void **state)
 {
 	(void)state;
@@ -348,6 +403,10 @@ main(void)
 		T(initrd_lies_high_and_page_aligned),
 		T(initrd_stays_below_what_the_kernel_reaches),
 		T(initrd_never_overlaps_the_unpacked_kernel),
+		T(initrd_may_use_the_last_byte_and_the_first_after_the_kernel),
+		T(the_kernel_may_need_all_memory),
+		T(the_oldest_protocol_has_no_init_size),
+		T(a_header_without_initrd_limit_means_the_old_one),
 		T(an_empty_initrd_is_refused),
 		T(too_little_memory_says_how_much_is_needed),
 		T(bzimage_addresses_do_not_wrap),

@@ -33,6 +33,7 @@ static struct vcpu_reg_state	 regs;
 static char			 err[512];
 static const char		*args;
 static const char		*initrd;	/* its content, or NULL */
+static off_t			 initrd_len;	/* 0: all of that */
 
 static int
 setup(void **state)
@@ -42,6 +43,7 @@ setup(void **state)
 	image_len = 0;
 	args = "";
 	initrd = NULL;
+	initrd_len = 0;
 	err[0] = '\0';
 	memset(&regs, 0xa5, sizeof(regs));
 	return (vmmem_alloc(&mm, 64 * MIB, "test"));
@@ -73,6 +75,8 @@ load_fd(int fd)
 
 	if (initrd != NULL)
 		lf.lf_initrd = file(initrd, strlen(initrd));
+	if (initrd_len != 0)
+		assert_int_equal(ftruncate(lf.lf_initrd, initrd_len), 0);
 	ret = loadfile(&lf, &regs, err, sizeof(err));
 	if (lf.lf_initrd != -1)
 		close(lf.lf_initrd);
