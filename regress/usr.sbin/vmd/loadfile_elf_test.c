@@ -130,6 +130,15 @@ a_virtual_entry_follows_its_segment(void **state)
 	elf64(0xffffffff80200010, 1)->p_vaddr = 0xffffffff80200000;
 	assert_int_equal(load(), 0);
 	assert_int_equal(regs.vrs_gprs[VCPU_REGS_RIP], 2 * MIB + 0x10);
+	elf64(0xffffffff80200000, 1)->p_vaddr = 0xffffffff80200000;
+	assert_int_equal(load(), 0);
+	assert_int_equal(regs.vrs_gprs[VCPU_REGS_RIP], 2 * MIB);
+	elf64(0xffffffff80203000, 1)->p_vaddr = 0xffffffff80200000;
+	load_fails("not below 4 GiB");
+	elf64(0x100000000, 1);
+	load_fails("not below 4 GiB");
+	elf64(0xffffffff, 1);
+	assert_int_equal(load(), 0);
 }
 
 /* struct hvm_start_info, by the offsets of Xen's start_info.h */
@@ -442,6 +451,23 @@ multiboot_addresses_load_what_is_no_elf(void **state)
 }
 
 static void
+multiboot_addresses_may_reach_the_ends(void **state)
+{
+	(void)state;
+	image_len = 0x2000;
+	multiboot(8192 - 32, 0x10000, MIB + 0x2000, MIB + 0x2000);
+	assert_int_equal(load(), 0);
+	multiboot(8192 - 32, 0x10000, MIB, 64 * MIB);
+	assert_int_equal(load(), 0);
+	multiboot(8192 - 32, 0x10000, MIB, 64 * MIB + 1);
+	load_fails("needs memory up to 65 MiB");
+	memset(image, 0, 0x2000);
+	image_len = 0x3000;
+	multiboot(8192 - 12, 0x10000, 0, 0);
+	assert_int_equal(load(), 0);
+}
+
+static void
 hostile_multiboot_headers_are_refused(void **state)
 {
 	uint32_t	 h[8] = { 0x1badb002, 0x10000, -(0x1badb002 + 0x10000),
@@ -496,6 +522,7 @@ main(void)
 		T(elf_headers_are_checked),
 		T(multiboot_elf_gets_magic_and_information),
 		T(multiboot_addresses_load_what_is_no_elf),
+		T(multiboot_addresses_may_reach_the_ends),
 		T(hostile_multiboot_headers_are_refused),
 		T(a_multiboot_header_behind_8_kib_is_none),
 	};
