@@ -95,12 +95,21 @@ injected_nmi_onto_a_fresh_stack_comes_once(void)
 	}
 }
 
+/* Bochs tells of the last event that was not the guest's own instead. */
+static void
+software_interrupt_or_skip(void)
+{
+	if (host_is_svm() && host_is_bochs())
+		test_skip("Bochs does not tell which INT was interrupted");
+}
+
 static void
 software_interrupt_onto_a_fresh_stack_comes_once(void)
 {
 	struct trap t;
 	int i;
 
+	software_interrupt_or_skip();
 	guest_create(&g, 1);
 	guest_start(&g, MODE_LONG, int_loop);
 	test_tick(2);
@@ -183,6 +192,7 @@ software_interrupt_onto_a_protected_stack_waits_for_the_client(void)
 {
 	struct trap t;
 
+	software_interrupt_or_skip();
 	guest_create(&g, 1);
 	guest_start(&g, MODE_LONG, int_loop);
 	expect_out(&g, 0x10, 0);

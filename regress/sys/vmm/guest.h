@@ -203,7 +203,9 @@ void	 gpr_write(struct guest *, unsigned int reg, uint64_t val);
  * guest has counted. (RUN may return EXIT_NONE whenever the host likes.)
  * runner_start returns when the guest has counted; runner_join fails the test
  * unless the thread ends within some seconds. A RUN that finds the VM gone
- * counts as EXIT_TERMINATED.
+ * counts as EXIT_TERMINATED. Code that spins has interrupts on, as Bochs does
+ * not let the host's interrupts end a guest of AMD-V that was entered with
+ * them off.
  */
 struct runner {
 	pthread_t	 thread;

@@ -10,6 +10,7 @@
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ CODE64(debug_guest,
 CODE64(watch_guest,
     "mov $0x20000,%eax; mov %rax,%dr0; mov $0xd0402,%eax\n"
     "mov %rax,%dr7; out %al,$0x10; mov %rax,0x20000; hlt");
-CODE64(count, "1: incq 0x20000; jmp 1b");
+CODE64(count, "sti; 1: incq 0x20000; jmp 1b");
 CODE64(bases,
     "mov $0xc0000100,%ecx; mov $0x1000,%eax; xor %edx,%edx; wrmsr\n"
     "mov $0xc0000101,%ecx; wrmsr; mov $0xc0000102,%ecx; wrmsr\n"
@@ -194,6 +195,67 @@ timers_of_the_host_fire_while_a_guest_spins(void)
 	runner_join(&r);
 }
 
+#define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
+
+static int
+cpu1_set(char online)
+{
+	int fd, ok;
+
+	if ((fd = open(CPU1_ONLINE, O_WRONLY)) == -1)
+		return 0;
+	ok = write(fd, &online, 1) == 1;
+	close(fd);
+	return ok;
+}
+
+/* A guest whose CPU goes away goes on on another. */
+static void
+cpus_come_and_go_under_guests(void)
+{
+	struct vm_terminate_params vtp;
+	struct runner r[2];
+	unsigned int i;
+
+	guest_create(&g, 2);
+	for (i = 0; i < 2; i++) {
+		guest_start_cpu(&g, i, MODE_LONG, GUEST_CODE, count,
+		    count_end);
+		runner_start(&r[i], &g, i, false);
+	}
+	for (i = 0; i < 5; i++) {
+		if (!cpu1_set('0'))
+			test_skip("no CPU can be taken away");
+		guest_wait_count(&g);
+		CHECK(cpu1_set('1'));
+		guest_wait_count(&g);
+	}
+	CHECK_EQ(r[0].ended + r[1].ended, 0);
+	vtp.vtp_vm_id = g.id;
+	CHECK_OK(ioctl(g.fd, VMM_IOC_TERM, &vtp));
+	runner_join(&r[0]);
+	runner_join(&r[1]);
+}
+
+/* One that is not there when the first VM is made, and comes later. */
+static void
+cpu_that_comes_later_runs_guests(void)
+{
+	cpu_set_t two;
+	int i;
+
+	if (!cpu1_set('0'))
+		test_skip("no CPU can be taken away");
+	guest_create(&g, 1);
+	CHECK(cpu1_set('1'));
+	CPU_ZERO(&two);
+	CPU_SET(1, &two);
+	CHECK_OK(sched_setaffinity(0, sizeof(two), &two));
+	guest_start(&g, MODE_LONG, bases);
+	for (i = 0; i < ROUNDS; i++)
+		CHECK_EQ(guest_run(&g), EXIT_IO);
+}
+
 CODE64(tsc_aux,
     "mov $0x80000001,%eax; cpuid; bt $27,%edx; jnc 1f\n"
     "mov $0xc0000103,%ecx; mov $0x77,%eax; xor %edx,%edx; wrmsr\n"
@@ -225,6 +287,8 @@ const struct test tests[] = {
 	TEST(segment_bases_and_system_call_registers_stay),
 	TEST(other_threads_are_not_disturbed),
 	TEST(timers_of_the_host_fire_while_a_guest_spins),
+	TEST(cpus_come_and_go_under_guests),
+	TEST(cpu_that_comes_later_runs_guests),
 	TEST(cpu_number_stays_readable),
 	TEST_END
 };

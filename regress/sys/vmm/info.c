@@ -19,7 +19,7 @@ static struct vm_info_result	result[8];
 CODE64(touch,
     "mov $0x400000,%eax; 1: incb (%rax); add $0x1000,%eax\n"
     "cmp $0x600000,%eax; jb 1b; hlt");
-CODE64(count, "1: incq 0x20000; jmp 1b");
+CODE64(count, "sti; 1: incq 0x20000; jmp 1b");
 
 static int
 info(size_t size)

@@ -108,7 +108,7 @@ in_merges_the_answer_by_its_size(void)
 /* Read a port, then show what it said for a while. */
 CODE64(in_then_spin,
     "in $0x10,%al; movzbl %al,%ebx; mov %rbx,0x20008\n"
-    "xor %eax,%eax; 1: incq 0x20000; cmpq $0,0x20010; je 1b; hlt");
+    "xor %eax,%eax; sti; 1: incq 0x20000; cmpq $0,0x20010; je 1b; hlt");
 
 static void
 in_is_answered_once(void)
@@ -202,6 +202,25 @@ reset_drops_the_answer(void)
 	CHECK_EQ(gpr(&g, VCPU_REGS_RAX), 0x1122334455667788);
 }
 
+static void
+answer_that_no_cpu_could_have_is_refused(void)
+{
+	struct vm_exit *e = &g.cpu[0].exit;
+	uint64_t rip;
+
+	guest_create(&g, 1);
+	guest_start(&g, MODE_LONG, in_sizes);
+	expect_in(&g, 0x10, 0x5a);
+	g.cpu[0].io_open = false;
+	rip = gpr(&g, VCPU_REGS_RIP) + e->vei.vei_insn_len;
+	e->vrs.vrs_gprs[VCPU_REGS_RIP] = 0x8000000000000000;
+	CHECK_ERRNO(vcpu_ioctl_run(&g, 0), EINVAL);
+	CHECK_ERRNO(vcpu_ioctl_run(&g, 0), EINVAL);
+	e->vrs.vrs_gprs[VCPU_REGS_RIP] = rip;
+	expect_in(&g, 0x10, 0);
+	CHECK_EQ(gpr(&g, VCPU_REGS_R8), 0xffffffffffffff5a);
+}
+
 CODE64(all_ports,
     "xor %edx,%edx; 1: in %dx,%al; inc %dx; jnz 1b; hlt");
 
@@ -288,6 +307,7 @@ const struct test tests[] = {
 	TEST(out_changes_no_register),
 	TEST(client_that_does_not_step_over_sees_the_access_again),
 	TEST(reset_drops_the_answer),
+	TEST(answer_that_no_cpu_could_have_is_refused),
 	TEST(no_port_reaches_the_host),
 	TEST(ring3_without_iopl_gets_gp_instead_of_the_port),
 	TEST(io_works_in_every_mode),

@@ -24,7 +24,7 @@
 static struct guest	g;
 
 CODE64(halt, "1: hlt; jmp 1b");
-CODE64(count, "1: incq 0x20000; jmp 1b");
+CODE64(count, "sti; 1: incq 0x20000; jmp 1b");
 CODE64(increment, "1: incq 0x20000; mov 0x20000,%rbx; hlt; jmp 1b");
 
 /* All VMs of the host, as root sees them. */

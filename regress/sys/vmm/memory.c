@@ -24,9 +24,10 @@ CODE64(load, "mov 0x400000,%rbx; hlt");
 CODE64(store, "mov $0x55,%eax; mov %rax,0x400000; hlt");
 CODE64(increment, "1: incq 0x400000; mov 0x400000,%rbx; hlt; jmp 1b");
 CODE64(increment_all,
+    "sti\n"
     "1: incq 0x20000; mov $0x400000,%eax; 2: incq (%rax); add $0x1000,%eax\n"
     "cmp $0x600000,%eax; jb 2b; cmpq $0,0x20008; je 1b; hlt");
-CODE64(count, "1: incq 0x20000; jmp 1b");
+CODE64(count, "sti; 1: incq 0x20000; jmp 1b");
 
 static void
 map_fixed(size_t size, int prot, int flags, int fd)

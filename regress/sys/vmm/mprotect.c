@@ -20,7 +20,7 @@ CODE64(store, "mov $0x55,%eax; mov %rax,0x400000; hlt");
 CODE64(store_across, "movabs $-1,%rax; mov %rax,0x3ffffc; hlt");
 CODE64(call, "mov $0x400000,%eax; call *%rax; hlt");
 CODE64(subroutine, "mov $0x66,%ebx; ret");
-CODE64(count, "1: incq 0x20000; lock incq 0x400000; jmp 1b");
+CODE64(count, "sti; 1: incq 0x20000; lock incq 0x400000; jmp 1b");
 
 static void
 setup(void)

@@ -39,6 +39,7 @@ static struct guest			g;
 static struct vm_rwvmparams_params	vpp;
 
 CODE64(tsc_loop, "1: rdtsc; shl $32,%rdx; or %rdx,%rax; hlt; jmp 1b");
+CODE64(count, "sti; 1: incq 0x20000; jmp 1b");
 CODE64(wrmsr_loop, "1: wrmsr; rdmsr; hlt; jmp 1b");
 
 static void
@@ -147,6 +148,34 @@ vmparams_fault_on_bad_pointers(void)
 	*ro = vpp;
 	CHECK_OK(mprotect(ro, PAGE_BYTES, PROT_READ));
 	CHECK_ERRNO(ioctl(g.fd, VMM_IOC_READVMPARAMS, ro), EFAULT);
+}
+
+static void
+vmparams_wait_for_the_end_of_run(void)
+{
+	struct vm_terminate_params vtp;
+	struct runner r;
+	int ret;
+
+	setup();
+	guest_start(&g, MODE_LONG, count);
+	runner_start(&r, &g, 0, false);
+	test_tick(20);
+	/* RUN may return now and then, and let us in. */
+	do {
+		ret = params_read();
+	} while (ret == 0 && test_ticks < 200);
+	CHECK_EQ(ret, -1);
+	CHECK_EQ(errno, EINTR);
+	do {
+		ret = params_write();
+	} while (ret == 0 && test_ticks < 400);
+	CHECK_EQ(ret, -1);
+	CHECK_EQ(errno, EINTR);
+	test_tick(0);
+	vtp.vtp_vm_id = g.id;
+	CHECK_OK(ioctl(g.fd, VMM_IOC_TERM, &vtp));
+	runner_join(&r);
 }
 
 static void
@@ -376,6 +405,7 @@ const struct test tests[] = {
 	TEST(vmparams_do_not_know_other_vms_and_vcpus),
 	TEST(vmparams_want_a_mask_of_known_bits),
 	TEST(vmparams_fault_on_bad_pointers),
+	TEST(vmparams_wait_for_the_end_of_run),
 	TEST(clock_must_be_in_ram_aligned_and_in_one_page),
 	TEST(clock_is_there_when_the_guest_runs),
 	TEST(clock_goes_as_fast_as_the_hosts),

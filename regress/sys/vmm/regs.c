@@ -13,7 +13,7 @@
 #define NONCANONICAL	0x8000000000000000ULL
 
 CODE64(halt, "hlt; jmp halt");
-CODE64(count, "1: incq 0x20000; cmpq $0,0x20008; je 1b; hlt");
+CODE64(count, "sti; 1: incq 0x20000; cmpq $0,0x20008; je 1b; hlt");
 
 static struct guest		g;
 static struct vm_rwregs_params	vrwp;

@@ -9,7 +9,7 @@
 #define NONCANONICAL	0x8000000000000000ULL
 
 CODE64(halt, "hlt");
-CODE64(count, "1: incq 0x20000; jmp 1b");
+CODE64(count, "sti; 1: incq 0x20000; jmp 1b");
 CODE64(enable, "sti; nop; nop; hlt");
 
 static struct guest			g;

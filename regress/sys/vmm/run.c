@@ -12,14 +12,14 @@
 #include "guest.h"
 #include "harness.h"
 
-CODE64(spin, "jmp spin");
+CODE64(spin, "sti; 1: jmp 1b");
 CODE64(halt, "hlt");
 CODE64(out_then_hlt, "out %al,$0x10; hlt");
 
 static struct guest	g;
 
 /* Count up in memory, for others to see that the guest runs. */
-CODE64(count, "1: incq 0x20000; jmp 1b");
+CODE64(count, "sti; 1: incq 0x20000; jmp 1b");
 
 static void
 setup(enum mode mode)
@@ -128,7 +128,7 @@ run_returns_none_on_a_signal_and_goes_on(void)
 	for (i = 0; i < 5; i++) {
 		for (before = test_ticks; test_ticks == before; )
 			CHECK_EQ(guest_run_once(&g), EXIT_NONE);
-		CHECK_EQ(gpr(&g, VCPU_REGS_RIP), GUEST_CODE);
+		CHECK_EQ(gpr(&g, VCPU_REGS_RIP), GUEST_CODE + 1);
 	}
 }
 
@@ -357,10 +357,10 @@ first_run_ignores_what_is_in_the_exit_record(void)
 }
 
 /* Two VCPUs hand a number to and fro in memory. */
-CODE64(ping,
+CODE64(ping, "sti\n"
     "1: mov 0x20000,%rax; test $1,%al; jnz 1b\n"
     "inc %rax; mov %rax,0x20000; cmp $2000,%rax; jb 1b; hlt");
-CODE64(pong,
+CODE64(pong, "sti\n"
     "1: mov 0x20000,%rax; cmp $2000,%rax; jae 2f; test $1,%al; jz 1b\n"
     "inc %rax; mov %rax,0x20000; jmp 1b; 2: hlt");
 

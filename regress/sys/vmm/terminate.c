@@ -10,8 +10,8 @@
 
 static struct guest	g;
 
-CODE64(count, "1: incq 0x20000; jmp 1b");
-CODE64(count_each, "1: lock incq 0x20000; jmp 1b");
+CODE64(count, "sti; 1: incq 0x20000; jmp 1b");
+CODE64(count_each, "sti; 1: lock incq 0x20000; jmp 1b");
 
 static int
 term(uint32_t id)
