@@ -61,6 +61,7 @@ bzimage_starts_in_flat_32_bit_mode(void **state)
 	assert_int_equal(regs.vrs_sregs[VCPU_REGS_CS].vsi_limit, 0xffffffff);
 	assert_int_equal(regs.vrs_sregs[VCPU_REGS_DS].vsi_sel, 0x18);
 	assert_int_equal(regs.vrs_sregs[VCPU_REGS_SS].vsi_ar, 0xc093);
+	assert_int_equal(regs.vrs_gdtr.vsi_limit, 47);
 	get(regs.vrs_gdtr.vsi_base, gdt, sizeof(gdt));
 	assert_int_equal(gdt[2], 0x00cf9b000000ffff);
 	assert_int_equal(gdt[3], 0x00cf93000000ffff);
@@ -299,25 +300,35 @@ what_is_no_kernel_is_called_that(void **state)
 
 /* Compressed files */
 
-static int
-gzipped(size_t cut)
+/* Append a gzip member of n bytes to a file. */
+static void
+gzip_add(int fd, const uint8_t *data, size_t n)
 {
-	uLongf		 len = compressBound(image_len) + 64;
+	uLongf		 len = compressBound(n) + 64;
 	uint8_t		*out = malloc(len);
 	z_stream	 zs;
-	int		 fd;
 
 	memset(&zs, 0, sizeof(zs));
 	assert_int_equal(deflateInit2(&zs, 9, Z_DEFLATED, MAX_WBITS + 16, 8,
 	    Z_DEFAULT_STRATEGY), Z_OK);
-	zs.next_in = image;
-	zs.avail_in = image_len;
+	zs.next_in = (uint8_t *)(uintptr_t)data;
+	zs.avail_in = n;
 	zs.next_out = out;
 	zs.avail_out = len;
 	assert_int_equal(deflate(&zs, Z_FINISH), Z_STREAM_END);
-	fd = file(out, zs.total_out - cut);
+	assert_int_equal(write(fd, out, zs.total_out), zs.total_out);
 	deflateEnd(&zs);
 	free(out);
+}
+
+/* The image, compressed, without the last cut bytes of that. */
+static int
+gzipped(size_t cut)
+{
+	int	 fd = memfd_create("gz", MFD_CLOEXEC);
+
+	gzip_add(fd, image, image_len);
+	assert_int_equal(ftruncate(fd, lseek(fd, 0, SEEK_END) - cut), 0);
 	return (fd);
 }
 
@@ -331,6 +342,30 @@ gzipped_kernels_load_as_plain_ones(void **state)
 	assert_int_equal(load_fd(gzipped(0)), 0);
 	get(0x100000, &code, 1);
 	assert_int_equal(code, 0xb2);
+	assert_int_equal(zero_page().hdr.header, LINUX_HDRS);
+}
+
+static void
+a_compressed_file_ends_where_its_content_does(void **state)
+{
+	(void)state;
+	bzimage();
+	image_len--;
+	assert_int_equal(load_fd(gzipped(0)), -1);
+	assert_non_null(strstr(err, "the file is cut off"));
+}
+
+static void
+members_follow_each_other_and_a_tail_is_ignored(void **state)
+{
+	int	 fd = memfd_create("gz", MFD_CLOEXEC);
+
+	(void)state;
+	bzimage();
+	gzip_add(fd, image, 1000);
+	gzip_add(fd, image + 1000, image_len - 1000);
+	assert_int_equal(write(fd, "tail", 4), 4);
+	assert_int_equal(load_fd(fd), 0);
 	assert_int_equal(zero_page().hdr.header, LINUX_HDRS);
 }
 
@@ -413,6 +448,8 @@ main(void)
 		T(damaged_bzimages_are_refused),
 		T(what_is_no_kernel_is_called_that),
 		T(gzipped_kernels_load_as_plain_ones),
+		T(a_compressed_file_ends_where_its_content_does),
+		T(members_follow_each_other_and_a_tail_is_ignored),
 		T(damaged_compression_is_refused),
 		T(a_decompression_bomb_is_refused),
 		T(what_is_no_regular_file_is_refused),
