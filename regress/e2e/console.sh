@@ -59,7 +59,8 @@ console_text()
 console_type()
 {
 	console_mark=$(wc -c <"$console_dir/console")
-	echo "$1" >&3
+	# Nobody may be there any more.
+	(echo "$1" >&3) 2>/dev/null
 }
 
 # console_expect PATTERN SECONDS: wait for a line that matches.  The line that
@@ -69,7 +70,10 @@ console_expect()
 	i=$(($2 * 5))
 	until console_text | grep -v ' # .' | grep -q -e "$1"; do
 		i=$((i - 1))
-		[ "$i" -gt 0 ] || return 1
+		if [ "$i" -le 0 ]; then
+			console_text | tail -n 10
+			return 1
+		fi
 		sleep 0.2
 	done
 }

@@ -54,7 +54,7 @@ check 'the owner does not start the VM of another' \
 check 'the owner does not stop the VM of another' \
     refused 'vm "first"' as operator stop -f first
 check 'the owner does not see the console of another' \
-    refused 'first' as operator console first
+    refused 'Permission denied' as operator console first
 check 'the owner does not make VMs' \
     refused 'vm "new"' as operator start -b "$tiny/sleep" new
 check 'the owner does not add a disk to his VM' \

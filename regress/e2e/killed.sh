@@ -13,7 +13,7 @@ before=$(shmem)
 console_open "$work" linux victim -d "$work/disk.img" >/dev/null
 check 'a guest boots' shell_ready
 check 'its memory is the host'\''s' not back $((before + 16384))
-process=$(vmctl status victim | awk 'NR > 1 { print $2 }')
+process=$(process_of victim)
 kill -9 "$process"
 check 'a VM whose process was killed is gone' within 2 unknown victim
 check 'its process is gone' [ ! -e "/proc/$process" ]

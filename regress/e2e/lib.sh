@@ -114,12 +114,24 @@ running()
 	vmctl status "$1" 2>/dev/null | grep -q " running $1\$"
 }
 
+process_of()
+{
+	vmctl status "$1" | awk 'NR > 1 { print $2 }'
+}
+
+# shellcheck disable=SC2317 # called by way of others
 known()
 {
 	vmctl status | grep -q " $1\$"
 }
 
-unknown()
+unprocess_of()
+{
+	vmctl status "$1" | awk 'NR > 1 { print $2 }'
+}
+
+# shellcheck disable=SC2317 # called by way of others
+known()
 {
 	! known "$1"
 }
@@ -205,8 +217,5 @@ shell_ready()
 types()
 {
 	console_type "$1"
-	console_expect "$2" 20 || {
-		console_text
-		return 1
-	}
+	console_expect "$2" 20
 }
