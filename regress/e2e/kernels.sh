@@ -14,13 +14,10 @@ elf()
 }
 
 cp "$guest/disk.img" "$work/"
-gzip -1 -c "$guest/vmlinuz" >"$work/vmlinuz.gz"
 vmd_up </dev/null || exit 1
 for kernel in vmlinux vmlinux.gz vmlinuz.gz; do
-	file=$guest/$kernel
-	[ -e "$file" ] || file=$work/$kernel
 	name=$(echo $kernel | tr . -)
-	console_open "$work" elf "$name" "$file" >/dev/null
+	console_open "$work" elf "$name" "$guest/$kernel" >/dev/null
 	check "$kernel boots to a shell" shell_ready
 	check "$kernel gets its arguments" \
 	    types 'cat /proc/cmdline' "mark=$name"

@@ -21,13 +21,18 @@ log=$work/log
 vmd_pid=
 trap 'cleanup' EXIT
 
-cleanup()
+vmd_kill()
 {
-	console_close
 	for pid in $(pids parent); do
 		kill -9 "$pid"
 	done
 	rm -f "$sock"
+}
+
+cleanup()
+{
+	console_close
+	vmd_kill
 	rm -rf "$work"
 }
 
@@ -88,7 +93,10 @@ vmd_up()
 	: >"$log"
 	vmd -d -v -f "$work/vm.conf" >>"$log" 2>&1 </dev/null &
 	vmd_pid=$!
-	within 10 logged 'vmd: ready'
+	within 10 logged 'vmd: ready' || {
+		cat "$log"
+		return 1
+	}
 }
 
 # Stop it as an administrator does.
@@ -219,3 +227,5 @@ types()
 	console_type "$1"
 	console_expect "$2" 20
 }
+
+vmd_kill	# of a test that did not come to its end
