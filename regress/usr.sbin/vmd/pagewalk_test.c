@@ -182,6 +182,10 @@ legacy_32_bit_pages(void **state)
 	set32(2 * PAGE + 4, (9 * PAGE) | P | W);
 	assert_int_equal(walk(0xffc01abc, PAGEWALK_WRITE), 0);
 	assert_int_equal(gpa, 9 * PAGE + 0xabc);
+	assert_int_equal(get64(PAGE + 0x3fe * 4) >> 32,
+	    (2 * PAGE) | P | W | PS | A);
+	assert_int_equal(get64(2 * PAGE) >> 32, (9 * PAGE) | P | W | A | D);
+	assert_int_equal(get64(2 * PAGE + 8), 0);
 }
 
 static void
@@ -229,6 +233,9 @@ smap_keeps_the_supervisor_from_user_pages(void **state)
 	assert_int_equal(error, PAGEWALK_P);
 	assert_int_equal(walk(0, PAGEWALK_USER), 0);
 	r.vrs_gprs[VCPU_REGS_RFLAGS] = PSL_AC;
+	assert_int_equal(walk(0, 0), 0);
+	r.vrs_gprs[VCPU_REGS_RFLAGS] = 0;
+	set64(4 * PAGE, (7 * PAGE) | P | W);
 	assert_int_equal(walk(0, 0), 0);
 }
 

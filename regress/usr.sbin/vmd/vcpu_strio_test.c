@@ -204,6 +204,35 @@ sixteen_bit_code_keeps_the_upper_halves(void **state)
 }
 
 static void
+real_mode_has_16_bit_addresses(void **state)
+{
+	(void)state;
+	r->vrs_crs[VCPU_REGS_CR0] = 0;
+	segments(0xc09b, 0xffff);
+	r->vrs_gprs[VCPU_REGS_RSI] = 0x1ffff;
+	string_io(VEI_DIR_OUT, 1, 0);
+	assert_int_equal(r->vrs_gprs[VCPU_REGS_RSI], 0x10000);
+	r->vrs_crs[VCPU_REGS_CR0] = CR0_PE;
+	r->vrs_gprs[VCPU_REGS_RFLAGS] = PSL_VM;
+	r->vrs_gprs[VCPU_REGS_RSI] = 0x1ffff;
+	string_io(VEI_DIR_OUT, 1, 0);
+	assert_int_equal(r->vrs_gprs[VCPU_REGS_RSI], 0x10000);
+}
+
+static void
+compatibility_mode_is_not_64_bit_mode(void **state)
+{
+	(void)state;
+	r->vrs_msrs[VCPU_REGS_EFER] = EFER_LMA;
+	r->vrs_sregs[VCPU_REGS_DS].vsi_base = 0x1000;
+	put(0x3000, "c", 1);
+	r->vrs_gprs[VCPU_REGS_RSI] = 0xff00002000;
+	string_io(VEI_DIR_OUT, 1, 0);
+	assert_int_equal(sent[0], 'c');
+	assert_int_equal(r->vrs_gprs[VCPU_REGS_RSI], 0x2001);
+}
+
+static void
 beyond_the_segment_is_a_protection_fault(void **state)
 {
 	(void)state;
@@ -228,6 +257,15 @@ expand_down_segments_hold_what_is_above_the_limit(void **state)
 	string_io(VEI_DIR_OUT, 1, 0);
 	assert_int_equal(nsent, 1);
 	done(1);
+	r->vrs_gprs[VCPU_REGS_RSI] = UINT32_MAX;
+	string_io(VEI_DIR_OUT, 1, 0);
+	assert_int_equal(nsent, 2);
+	r->vrs_sregs[VCPU_REGS_DS].vsi_ar = 0x97;
+	r->vrs_gprs[VCPU_REGS_RSI] = 0x10000;
+	string_io(VEI_DIR_OUT, 1, 0);
+	assert_int_equal(nsent, 2);
+	assert_int_equal(vc->vc_exception.vie_vector, 13);
+	vc->vc_exception.vie_vector = 0;
 	r->vrs_gprs[VCPU_REGS_RSI] = 0x2000;
 	string_io(VEI_DIR_OUT, 1, 0);
 	assert_int_equal(vc->vc_exception.vie_vector, 13);
@@ -277,6 +315,16 @@ long_mode_wants_canonical_addresses(void **state)
 	string_io(VEI_DIR_OUT, 1, 0);
 	assert_int_equal(vc->vc_exception.vie_vector, 13);
 	done(0);
+	r->vrs_gprs[VCPU_REGS_RSI] = 0x00007ffffffffffe;
+	vc->vc_exception.vie_vector = 0;
+	string_io(VEI_DIR_OUT, 4, 0);
+	assert_int_equal(vc->vc_exception.vie_vector, 13);
+	vc->vc_exception.vie_vector = 0;
+	r->vrs_gprs[VCPU_REGS_RSI] = 0x0000800000000000;
+	r->vrs_crs[VCPU_REGS_CR4] = CR4_LA57;
+	string_io(VEI_DIR_OUT, 1, 0);
+	assert_int_equal(vc->vc_exception.vie_vector, 0);
+	r->vrs_gprs[VCPU_REGS_RIP] = RIP;
 	r->vrs_gprs[VCPU_REGS_RSI] = 0x2000;
 	vc->vc_exception.vie_type = VCPU_INJECT_NONE;
 	string_io(VEI_DIR_OUT, 1, 0);
@@ -307,6 +355,8 @@ main(void)
 		T(the_direction_flag_goes_down),
 		T(long_strings_are_done_in_parts),
 		T(sixteen_bit_code_keeps_the_upper_halves),
+		T(real_mode_has_16_bit_addresses),
+		T(compatibility_mode_is_not_64_bit_mode),
 		T(beyond_the_segment_is_a_protection_fault),
 		T(expand_down_segments_hold_what_is_above_the_limit),
 		T(a_unit_may_lie_on_two_pages_of_the_guest),
