@@ -85,6 +85,16 @@ count()
 	[ "$(descriptors "$1" | grep -c -x -F "$2")" -eq "$3" ]
 }
 
+# The pipes of a process have both their ends in it.
+own_pipes()
+{
+	for fd in "/proc/$1/fd"/*; do
+		readlink "$fd"
+	done | grep '^pipe:' | sort | uniq -c >"$work/pipes"
+	cat "$work/pipes"
+	[ "$(grep -v -c '^ *2 ' "$work/pipes")" -eq 0 ]
+}
+
 uid=$(id -u _vmd)
 gid=$(id -g _vmd)
 cp "$guest/disk.img" "$work/"
@@ -107,24 +117,25 @@ for role in control vmm vm; do
 	    all_have "$pid" '^Seccomp:[[:space:]]*2$'
 	check "$role: the root directory is empty and not writable" \
 	    empty_root "$pid"
+	check "$role: no pipe to anybody" own_pipes "$pid"
 done
 
-# The standard descriptors are /dev/null and the log; all else comes with
-# its reason.
+# The standard descriptors are /dev/null and the log. An event loop is an
+# eventpoll, and a pipe or signalfd for signals. All else comes with its reason.
 # control: channels to parent and vmm, the socket for vmctl and its clients.
 check 'control: descriptors' holds "$(pids control)" \
-    /dev/null "$log" socket 'anon_inode:[eventpoll]' 'anon_inode:[eventfd]'
+    /dev/null "$log" socket 'anon_inode:[eventpoll]' pipe
 # vmm: channels to parent, control and each vm; vmd's own program, which a vm
 # process is executed from.
 check 'vmm: descriptors' holds "$(pids vmm)" \
-    /dev/null "$log" socket 'anon_inode:[eventpoll]' 'anon_inode:[eventfd]' \
+    /dev/null "$log" socket 'anon_inode:[eventpoll]' pipe \
     "$(readlink -f "$(command -v vmd)")"
 # vm: the channel to vmm, the driver, guest memory, its console's two ends,
 # its disk, timers and wake-ups.
 check 'vm: descriptors' holds "$(pids vm)" \
-    /dev/null "$log" socket 'anon_inode:[eventpoll]' 'anon_inode:[eventfd]' \
-    'anon_inode:[timerfd]' /dev/vmm /memfd:boxed /dev/ptmx /dev/pts/ptmx \
-    /dev/pts "$work/disk.img"
+    /dev/null "$log" socket 'anon_inode:[eventpoll]' pipe \
+    'anon_inode:[signalfd]' 'anon_inode:[eventfd]' 'anon_inode:[timerfd]' \
+    /dev/vmm /memfd:vm/boxed /dev/ptmx /dev/pts "$work/disk.img"
 check 'vm: one disk, opened once' count "$(pids vm)" "$work/disk.img" 1
 check 'vm: one VM of the driver' count "$(pids vm)" /dev/vmm 1
 
