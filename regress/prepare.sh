@@ -55,10 +55,10 @@ build()
 	    fail "the build failed"
 }
 
-# Make obj/guest.
+# Make obj/guest with Debian's kernel of this version.
 guest()
 {
-	attempt guest regress/guest/make || fail "making the guest failed"
+	attempt guest regress/guest/make "$1" || fail "making the guest failed"
 }
 
 mkdir -p "$logs" || exit 1

@@ -40,15 +40,15 @@ cleanup()
 # prints is shown when it does not.
 check()
 {
-	name=$1
+	promise=$1
 	shift
 	if "$@" >"$work/why" 2>&1; then
-		echo "ok   $name"
+		echo "ok   $promise"
 		passed=$((passed + 1))
 		return 0
 	fi
-	echo "FAIL $name: $(tail -n 1 "$work/why" | tr -d '\r')"
-	sed 's/^/    /' "$work/why"
+	echo "FAIL $promise: $(tail -n 1 "$work/why" | tr -d '\r')"
+	tail -n 20 "$work/why" | sed 's/^/    /'
 	failed=$((failed + 1))
 	return 1
 }
@@ -133,13 +133,7 @@ known()
 	vmctl status | grep -q " $1\$"
 }
 
-unprocess_of()
-{
-	vmctl status "$1" | awk 'NR > 1 { print $2 }'
-}
-
-# shellcheck disable=SC2317 # called by way of others
-known()
+unknown()
 {
 	! known "$1"
 }
