@@ -196,6 +196,9 @@ void	 regs_read(struct guest *, struct vcpu_reg_state *);
 void	 regs_write(struct guest *, uint64_t mask,
 	    const struct vcpu_reg_state *);
 void	 gpr_write(struct guest *, unsigned int reg, uint64_t val);
+/* Fail the test, with the first difference, unless the groups in mask agree. */
+void	 regs_expect(uint64_t mask, const struct vcpu_reg_state *got,
+	    const struct vcpu_reg_state *want);
 
 /*
  * A thread that runs a VCPU whose code counts up at GUEST_DATA, until an exit

@@ -219,7 +219,6 @@ cache_instructions_do_no_harm(void)
 }
 
 CODE64(cr0_upper, "movabs $0x180000033,%rax; mov %rax,%cr0");
-CODE64(cr0_no_pe, "mov %cr0,%rax; and $~1,%rax; mov %rax,%cr0");
 CODE64(cr0_nw, "mov %cr0,%rax; or $0x20000000,%rax; mov %rax,%cr0");
 CODE64(cr4_reserved, "mov %cr4,%rax; or $0x8000,%rax; mov %rax,%cr4");
 CODE64(cr4_vmxe, "mov %cr4,%rax; or $0x2000,%rax; mov %rax,%cr4");
@@ -227,7 +226,7 @@ CODE64(cr4_no_pae, "mov %cr4,%rax; and $~0x20,%rax; mov %rax,%cr4");
 CODE64(cr8_upper, "mov $16,%eax; mov %rax,%cr8");
 
 static const struct insn bad_controls[] = {
-	INSN(cr0_upper), INSN(cr0_no_pe), INSN(cr0_nw), INSN(cr4_reserved),
+	INSN(cr0_upper), INSN(cr0_nw), INSN(cr4_reserved),
 	INSN(cr4_vmxe), INSN(cr4_no_pae), INSN(cr8_upper),
 };
 

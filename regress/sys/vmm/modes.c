@@ -175,18 +175,19 @@ virtual_8086_mode_runs_and_traps(void)
 
 CODE64(compat, "pushq $0x08; lea 1f(%rip),%rax; push %rax; lretq\n"
     ".code32\n"
-    "1: push %eax; inc %esp; dec %esp; int $0x21; mov $0x600d,%ebx; hlt\n"
+    "1: push %eax; inc %esp; dec %esp; ud2; mov $0x600d,%ebx; hlt\n"
     ".code64\n");
 
 static void
-compatibility_mode_takes_64_bit_interrupts(void)
+compatibility_mode_traps_into_64_bit_mode(void)
 {
 	struct trap t;
 
 	guest_create(&g, 1);
 	guest_start(&g, MODE_LONG, compat);
-	expect_trap(&g, 0x21, &t);
+	expect_trap(&g, 6, &t);
 	CHECK_EQ(t.cs, SEL_CODE32);
+	trap_skip(&g, &t, 2);
 	expect_hlt(&g);
 	CHECK_EQ(gpr(&g, VCPU_REGS_RBX), 0x600d);
 }
@@ -328,7 +329,7 @@ const struct test tests[] = {
 	TEST(real_mode_has_its_segments_and_vectors),
 	TEST(big_real_mode_reaches_all_memory),
 	TEST(virtual_8086_mode_runs_and_traps),
-	TEST(compatibility_mode_takes_64_bit_interrupts),
+	TEST(compatibility_mode_traps_into_64_bit_mode),
 	TEST(system_calls_go_to_the_kernel_and_back),
 	TEST(guest_changes_its_mappings),
 	TEST(no_execute_pages_fault_in_the_guest),

@@ -128,65 +128,6 @@ state_fill(struct vcpu_reg_state *s)
 }
 
 static void
-segment_check(const char *what, const struct vcpu_segment_info *got,
-    const struct vcpu_segment_info *want)
-{
-	if (got->vsi_sel != want->vsi_sel || got->vsi_base != want->vsi_base ||
-	    got->vsi_limit != want->vsi_limit || got->vsi_ar != want->vsi_ar)
-		FAIL("%s is %#x base %#llx limit %#x ar %#x, not %#x base "
-		    "%#llx limit %#x ar %#x", what, got->vsi_sel,
-		    (unsigned long long)got->vsi_base, got->vsi_limit,
-		    got->vsi_ar, want->vsi_sel,
-		    (unsigned long long)want->vsi_base, want->vsi_limit,
-		    want->vsi_ar);
-}
-
-static void
-words_check(const char *what, const uint64_t *got, const uint64_t *want,
-    unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		if (got[i] != want[i])
-			FAIL("%s %u is %#llx, not %#llx", what, i,
-			    (unsigned long long)got[i],
-			    (unsigned long long)want[i]);
-}
-
-/* The groups in mask agree. */
-static void
-state_check(uint64_t mask, const struct vcpu_reg_state *got,
-    const struct vcpu_reg_state *want)
-{
-	static const char *const names[] = { "ES", "CS", "SS", "DS", "FS",
-	    "GS", "LDTR", "TR" };
-	unsigned int i;
-
-	if (mask & VM_RWREGS_GPRS)
-		words_check("GPR", got->vrs_gprs, want->vrs_gprs,
-		    VCPU_REGS_NGPRS);
-	if (mask & VM_RWREGS_CRS)
-		words_check("CR", got->vrs_crs, want->vrs_crs,
-		    VCPU_REGS_PDPTE0);
-	if (mask & VM_RWREGS_MSRS)
-		words_check("MSR", got->vrs_msrs, want->vrs_msrs,
-		    VCPU_REGS_MISC_ENABLE);
-	if (mask & VM_RWREGS_DRS)
-		words_check("DR", got->vrs_drs, want->vrs_drs,
-		    VCPU_REGS_NDRS);
-	if ((mask & VM_RWREGS_SREGS) == 0)
-		return;
-	for (i = 0; i < VCPU_REGS_NSREGS; i++)
-		segment_check(names[i], &got->vrs_sregs[i],
-		    &want->vrs_sregs[i]);
-	CHECK_EQ(got->vrs_gdtr.vsi_base, want->vrs_gdtr.vsi_base);
-	CHECK_EQ(got->vrs_gdtr.vsi_limit, want->vrs_gdtr.vsi_limit);
-	CHECK_EQ(got->vrs_idtr.vsi_base, want->vrs_idtr.vsi_base);
-	CHECK_EQ(got->vrs_idtr.vsi_limit, want->vrs_idtr.vsi_limit);
-}
-
-static void
 reset_state_is_read_back(void)
 {
 	struct vcpu_reg_state want, got;
@@ -202,7 +143,7 @@ reset_state_is_read_back(void)
 			want.vrs_gprs[VCPU_REGS_RIP] = 0;
 		}
 		regs_read(&g, &got);
-		state_check(VM_RWREGS_ALL, &got, &want);
+		regs_expect(VM_RWREGS_ALL, &got, &want);
 	}
 }
 
@@ -216,7 +157,7 @@ written_registers_are_read_back(void)
 	state_fill(&want);
 	regs_write(&g, VM_RWREGS_ALL, &want);
 	regs_read(&g, &got);
-	state_check(VM_RWREGS_ALL, &got, &want);
+	regs_expect(VM_RWREGS_ALL, &got, &want);
 }
 
 static void
@@ -232,8 +173,8 @@ only_the_groups_in_the_mask_are_written(void)
 		regs_write(&g, VM_RWREGS_ALL, &before);
 		regs_write(&g, mask, &other);
 		regs_read(&g, &after);
-		state_check(mask, &after, &other);
-		state_check(VM_RWREGS_ALL & ~mask, &after, &before);
+		regs_expect(mask, &after, &other);
+		regs_expect(VM_RWREGS_ALL & ~mask, &after, &before);
 	}
 }
 

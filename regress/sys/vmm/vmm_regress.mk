@@ -9,7 +9,7 @@ VMM_REGRESS_TMP =	obj/regress/sys/vmm-objects
 VMM_REGRESS_NAMES =	client cpuid create event fpu host info inject insn \
 			intr io io_string lifetime manual memory mmio modes \
 			mprotect msr pvclock regs reset run security terminate
-VMM_REGRESS_LIB =	harness guest guest_tables runner
+VMM_REGRESS_LIB =	harness guest guest_tables regs_expect runner
 
 VMM_REGRESS_CFLAGS =	-std=gnu11 -O2 -g -Wall -Wextra -Wstrict-prototypes \
 			-Wmissing-prototypes -Wshadow -Wpointer-arith -Werror \
