@@ -171,7 +171,8 @@ ymm_registers_of_two_guests_stay_apart(void)
 
 /* The guest looks itself whether its registers change while it is preempted. */
 CODE64(xmm_watch, "sti\n" SSE_ON
-    "movups 0x21000,%xmm5; movups 0x21010,%xmm15; fninit; fldpi; xor %ebx,%ebx\n"
+    "movups 0x21000,%xmm5; movups 0x21010,%xmm15; fninit; fldpi\n"
+    "xor %ebx,%ebx\n"
     "1: incq 0x20000; movups %xmm5,0x22000; movups %xmm15,0x22010\n"
     "mov 0x22000,%rax; cmp 0x21000,%rax; jne 2f\n"
     "mov 0x22018,%rax; cmp 0x21018,%rax; jne 2f\n"

@@ -7,6 +7,7 @@
 #include "harness.h"
 
 #define VECTOR	0x40
+#define PROMPT	1000	/* rounds of a loop of two instructions */
 
 static struct guest	g;
 
@@ -130,6 +131,8 @@ intr_between_two_runs_is_remembered(void)
 		kind = guest_run_once(&g);
 		CHECK(kind == EXIT_NONE || kind == EXIT_WINDOW);
 		CHECK_EQ(g.cpu[0].vrp.vrp_irqready, 1);
+		/* By itself, not with the host's next interrupt. */
+		CHECK(gpr(&g, VCPU_REGS_RBX) < PROMPT);
 	}
 }
 

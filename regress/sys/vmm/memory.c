@@ -173,6 +173,63 @@ memory_goes_and_comes_under_a_running_guest(void)
 		CHECK(ram_read(&g, AREA + off) <= ram_read(&g, GUEST_DATA));
 }
 
+/*
+ * The guest reads A, then the page at AREA, and shows in B what it found. It
+ * stops when A and the page agree, or when A is all ones.
+ */
+#define A	(GUEST_DATA + 0x10)
+#define B	(GUEST_DATA + 0x18)
+
+CODE64(compare,
+    "sti; 1: mov 0x20010,%rax; cmp $-1,%rax; je 2f; mov 0x400000,%rbx\n"
+    "mov %rbx,0x20018; test %rbx,%rbx; jz 1b; cmp %rbx,%rax; jne 1b\n"
+    "mov $0xbad,%ecx; 2: hlt");
+
+static void
+wait_for(uint64_t gpa, uint64_t val)
+{
+	const volatile uint64_t *p;
+	unsigned int i;
+
+	p = (const volatile uint64_t *)(void *)(g.ram + gpa);
+	for (i = 0; i < 100000; i++) {
+		if (*p == val)
+			return;
+		usleep(50);
+	}
+	FAIL("the guest does not show %#llx", (unsigned long long)val);
+}
+
+/*
+ * The guest runs in another process, so that nothing but the driver brings it
+ * out when this one changes its memory.
+ */
+static void
+discarded_memory_is_gone_when_madvise_returns(void)
+{
+	uint64_t seq;
+	pid_t child;
+
+	guest_create(&g, 1);
+	guest_start(&g, MODE_LONG, compare);
+	if ((child = fork()) == 0) {
+		expect_hlt(&g);
+		CHECK_EQ(gpr(&g, VCPU_REGS_RCX), 0);
+		_exit(0);
+	}
+	for (seq = 1; seq < 100 && waitpid(child, NULL, WNOHANG) == 0; seq++) {
+		ram_write(&g, AREA, seq);
+		wait_for(B, seq);
+		CHECK_OK(madvise(g.ram + AREA, PAGE_BYTES, MADV_DONTNEED));
+		ram_write(&g, A, seq);
+		wait_for(B, 0);
+	}
+	if (seq < 100)
+		FAIL("the guest saw what was thrown away");
+	ram_write(&g, A, UINT64_MAX);
+	test_join(child);
+}
+
 static void
 memory_unmapped_under_a_running_guest_ends_the_run(void)
 {
@@ -465,6 +522,7 @@ const struct test tests[] = {
 	TEST(unmapped_memory_is_gone_from_the_guest_too),
 	TEST(discarded_memory_reads_as_zero),
 	TEST(memory_goes_and_comes_under_a_running_guest),
+	TEST(discarded_memory_is_gone_when_madvise_returns),
 	TEST(memory_unmapped_under_a_running_guest_ends_the_run),
 	TEST(memory_that_was_moved_away_is_gone),
 	TEST(memory_that_the_caller_cannot_access_faults),

@@ -7,7 +7,7 @@
 #include "guest.h"
 #include "harness.h"
 
-#define LOW_CODE	0xc000UL	/* for code that is in 16-bit segments */
+#define LOW_CODE	0xc000UL	/* for code in 16-bit segments */
 #define PT		0x30000UL	/* a page table of 4 KiB pages */
 #define AREA		0x400000UL	/* what it maps */
 #define PTE_ALL		7ULL
