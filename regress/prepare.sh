@@ -48,6 +48,12 @@ kernel_versions()
 	regress/lab/kernel -l | sed 's/^\([0-9]*\.[0-9]*\).*/\1/'
 }
 
+# regress/lab/run, which does not outlive us.
+lab()
+{
+	setpriv --pdeathsig TERM regress/lab/run "$@"
+}
+
 # Build what runs in a host with the kernels of these releases.
 build()
 {
