@@ -7,7 +7,7 @@
 #define VMD_LINUXBOOT_H
 
 #define LINUX_HDR_OFF		0x1f1		/* setup header in the file */
-#define LINUX_JUMP_OFF		0x201		/* its end, counted from 0x202 */
+#define LINUX_JUMP_OFF		0x201		/* its length beyond 0x202 */
 #define LINUX_HDR_BASE		0x202
 #define LINUX_BOOT_FLAG		0xaa55
 #define LINUX_HDRS		0x53726448	/* "HdrS" */

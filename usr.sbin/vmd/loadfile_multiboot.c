@@ -8,7 +8,7 @@
 
 #include "loadfile.h"
 
-#define MB_SEARCH		8192		/* section 3.1: header is here */
+#define MB_SEARCH		8192		/* section 3.1: it is there */
 #define MB_HEADER_MAGIC		0x1badb002
 #define MB_BOOT_MAGIC		0x2badb002	/* in EAX */
 #define MB_REQUIRED		0x0000ffff	/* flags to be understood */

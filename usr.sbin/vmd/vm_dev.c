@@ -8,7 +8,6 @@
 #include <sys/timerfd.h>
 #include <bsd/stdlib.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
