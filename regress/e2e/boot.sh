@@ -9,11 +9,16 @@
 
 shell_limit=3000	# hundredths of a second
 
-# On a host whose clock is the count of its instructions this is no promise.
 quick()
 {
 	echo "$1 hundredths of a second"
 	[ "$1" -lt $shell_limit ]
+}
+
+# Bochs counts instructions as time, which then is nobody's.
+clock_is_real()
+{
+	grep -q QEMU /proc/cpuinfo
 }
 
 status_is_a_table()
@@ -37,7 +42,9 @@ console_open "$work" linux boot -d "$work/disk.img" >/dev/null
 check 'start -c reaches a shell' shell_ready
 took=$(($(now) - start))
 echo "a shell after $took hundredths of a second"
-check 'start -c reaches a shell within 30 seconds' quick $took
+if clock_is_real; then
+	check 'start -c reaches a shell within 30 seconds' quick $took
+fi
 check 'a command typed on the console gives its output' \
     types 'uname -a' '^Linux guest .*GNU/Linux'
 check 'the guest has the memory it was given' \
