@@ -117,6 +117,10 @@ void	 os_cpu_kick(int cpu);
 /* Interrupt every CPU for which want(cpu, arg), and wait until it was. */
 void	 os_cpus_kick_wait(bool (*want)(int cpu, void *arg), void *arg);
 
+/* Run fn on one CPU, with interrupts off there, and wait. Interrupts on. */
+void	 os_cpu_run(int cpu, void (*fn)(void *), void *arg);
+void	 os_preempt_disable(void);
+void	 os_preempt_enable(void);
 void	 os_irq_disable(void);
 void	 os_irq_enable(void);
 void	 os_mb(void);			/* a full barrier */
@@ -143,6 +147,17 @@ void		 os_sleep_short(void);	/* about 10 ms, or until a signal */
 void	 os_host_debug_restore(void);
 void	 os_machine_check(void);
 void	 os_branch_barrier(void);	/* IBPB, where the host uses it */
+/*
+ * VT-x: CR4 bits of this CPU, with interrupts off; the host's CR4 as it is
+ * to be again; an NMI that arrived in the guest; and the descriptor tables,
+ * whose limits a VM exit changes, around a run of entries, preemption off.
+ */
+void	 os_cr4_change(uint64_t set, uint64_t clear);
+uint64_t os_cr4(void);
+void	 os_nmi(void);
+void	 os_tables_save(void);
+void	 os_tables_restore(void);
+uint64_t os_tss_base(void);
 
 /* Time: the scale of the TSC, and nanoseconds since some start. */
 uint32_t	 os_tsc_khz(void);

@@ -43,8 +43,9 @@ flat16(struct vcpu_reg_state *s, uint32_t ar, uint64_t cs_base)
 	s->vrs_crs[VCPU_REGS_XCR0] = XFEATURE_X87;
 	for (i = VCPU_REGS_ES; i <= VCPU_REGS_GS; i++) {
 		s->vrs_sregs[i].vsi_limit = 0xffff;
-		s->vrs_sregs[i].vsi_ar = ar;
+		s->vrs_sregs[i].vsi_ar = ar & ~0x0cU;	/* data */
 	}
+	s->vrs_sregs[VCPU_REGS_CS].vsi_ar = ar;
 	s->vrs_sregs[VCPU_REGS_CS].vsi_sel = 0xf000;
 	s->vrs_sregs[VCPU_REGS_CS].vsi_base = cs_base;
 	s->vrs_sregs[VCPU_REGS_LDTR].vsi_limit = 0xffff;

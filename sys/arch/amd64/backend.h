@@ -15,8 +15,11 @@
 struct backend {
 	const char		*name;
 	const struct npt_format	*npt_format;
-	bool			 exec_only;	/* memory can be */
-	int	(*npt_levels)(void);
+	bool			 pdptes;	/* kept by hand in PAE mode */
+
+	/* Nested page tables: levels, and the largest page as a shift. */
+	void	(*npt_geometry)(int *levels, unsigned int *max_shift);
+	bool	(*exec_only)(void);	/* can memory be that? */
 
 	/*
 	 * Does this CPU have it? ENODEV after a line in the log. Allocates
@@ -68,6 +71,7 @@ struct backend {
 };
 
 extern const struct backend svm_backend;
+extern const struct backend vmx_backend;
 extern const struct backend *backend;		/* the one in use */
 
 #endif /* _SYS_BACKEND_H_ */

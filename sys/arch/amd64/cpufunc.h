@@ -45,13 +45,25 @@ wrmsr(uint32_t msr, uint64_t val)
 	    : "memory");
 }
 
-static inline uint64_t
-rcr4(void)
-{
-	uint64_t val;
+#define CPUFUNC_CR(n)							\
+static inline uint64_t							\
+rcr##n(void)								\
+{									\
+	uint64_t val;							\
+									\
+	__asm__ volatile("mov %%cr" #n ", %0" : "=r" (val));		\
+	return val;							\
+}
 
-	__asm__ volatile("mov %%cr4, %0" : "=r" (val));
-	return val;
+CPUFUNC_CR(0)
+CPUFUNC_CR(2)
+CPUFUNC_CR(3)
+CPUFUNC_CR(4)
+
+static inline void
+lcr2(uint64_t val)
+{
+	__asm__ volatile("mov %0, %%cr2" : : "r" (val));
 }
 
 static inline uint64_t

@@ -168,6 +168,14 @@ cpuid_xcr0_allowed(void)
 	return xcr0_allowed;
 }
 
+/* By the vendor's name: compatible makers follow one or the other. */
+bool
+cpuid_is_intel(void)
+{
+	return memcmp(&basic[0].ebx, "Genu", 4) == 0 ||
+	    memcmp(&basic[0].ebx, "Cent", 4) == 0;
+}
+
 unsigned int
 cpuid_maxphyaddr(void)
 {

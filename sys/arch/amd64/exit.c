@@ -161,6 +161,16 @@ exit_xsetbv(struct vcpu *vcpu)
 }
 
 static enum exit_action
+exit_cr(struct vcpu *vcpu)
+{
+	if (cr_write(vcpu, vcpu->exit.cr.number, vcpu->exit.cr.val) != 0)
+		event_exception(vcpu, EXC_GP, 0);
+	else
+		vcpu_skip_insn(vcpu);
+	return vcpu->pdptes_stale ? EXIT_LEAVE : EXIT_RESUME;
+}
+
+static enum exit_action
 exit_dr(struct vcpu *vcpu)
 {
 	backend->own_debug(vcpu);
@@ -233,6 +243,7 @@ static const struct exit_entry {
 	[VE_RDMSR]		= { "rdmsr",		exit_rdmsr },
 	[VE_WRMSR]		= { "wrmsr",		exit_wrmsr },
 	[VE_XSETBV]		= { "xsetbv",		exit_xsetbv },
+	[VE_CR]			= { "cr",		exit_cr },
 	[VE_DR]			= { "dr",		exit_dr },
 	[VE_VMCALL]		= { "vmcall",		exit_vmcall },
 	[VE_UNDEFINED]		= { "undefined",	exit_undefined },

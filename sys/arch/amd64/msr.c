@@ -3,8 +3,8 @@
  * Model-specific registers that exits bring here. What is not in the table
  * does not exist: #GP, as on a CPU without it.
  *
- * The back ends let the guest at these by itself: STAR, LSTAR, CSTAR, SFMASK,
- * FS, GS and kernel GS base, SYSENTER_CS, ESP and EIP.
+ * The back ends let the guest at these by itself: FS, GS and kernel GS base,
+ * SYSENTER_CS, ESP and EIP; AMD-V at STAR, LSTAR, CSTAR and SFMASK too.
  */
 #include "backend.h"
 #include "cpufunc.h"
@@ -131,6 +131,45 @@ system_time_write(struct vcpu *vcpu, uint64_t val)
 	return pvclock_set(vcpu, val & 1 ? val & ~1ULL : 0);
 }
 
+/*
+ * The SYSCALL MSRs, where the back end does not let the guest at them: they
+ * are in the CPU while its guest runs.
+ */
+static int
+syscall_write(struct vcpu *vcpu, uint32_t msr, int reg, uint64_t val)
+{
+	vcpu->regs.vrs_msrs[reg] = val;
+	wrmsr(msr, val);
+	return 0;
+}
+
+static bool
+canonical(uint64_t va)
+{
+	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
+#define SYSCALL_MSR(name, reg, check)					\
+static int								\
+name##_read(struct vcpu *vcpu, uint64_t *val)				\
+{									\
+	*val = vcpu->regs.vrs_msrs[VCPU_REGS_##reg];			\
+	return 0;							\
+}									\
+									\
+static int								\
+name##_write(struct vcpu *vcpu, uint64_t val)				\
+{									\
+	if (!(check))							\
+		return EINVAL;						\
+	return syscall_write(vcpu, MSR_##reg, VCPU_REGS_##reg, val);	\
+}
+
+SYSCALL_MSR(star, STAR, true)
+SYSCALL_MSR(lstar, LSTAR, canonical(val))
+SYSCALL_MSR(cstar, CSTAR, canonical(val))
+SYSCALL_MSR(sfmask, SFMASK, val >> 32 == 0)
+
 /* In the order of their numbers. */
 static const struct msr_policy msr_table[] = {
 	{ MSR_TSC,		tsc_read,		tsc_write },
@@ -141,6 +180,10 @@ static const struct msr_policy msr_table[] = {
 	{ KVM_MSR_WALL_CLOCK,	read_zero,		pvclock_set_wall },
 	{ KVM_MSR_SYSTEM_TIME,	system_time_read,	system_time_write },
 	{ MSR_EFER,		efer_read,		efer_write },
+	{ MSR_STAR,		star_read,		star_write },
+	{ MSR_LSTAR,		lstar_read,		lstar_write },
+	{ MSR_CSTAR,		cstar_read,		cstar_write },
+	{ MSR_SFMASK,		sfmask_read,		sfmask_write },
 	{ MSR_SYSCFG,		read_zero,		NULL },
 	{ MSR_HWCR,		read_zero,		write_nothing },
 	{ MSR_NB_CFG,		read_zero,		NULL },

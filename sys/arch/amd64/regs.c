@@ -167,6 +167,8 @@ md_vcpu_writeregs(struct vcpu *vcpu, const struct vcpu_reg_state *rs,
 		if (mask & (VM_RWREGS_CRS | VM_RWREGS_MSRS))
 			mask |= VM_RWREGS_CRS | VM_RWREGS_MSRS;
 		vcpu->regs_dirty |= mask;
+		if (mask & VM_RWREGS_CRS)
+			cr_pdptes_changed(vcpu);
 		/* The new registers are the answer to an open exit. */
 		if (mask & VM_RWREGS_GPRS)
 			vcpu->completion = VCPU_COMPLETE_NONE;
@@ -203,6 +205,7 @@ md_vcpu_reset(struct vcpu *vcpu, const struct vcpu_reg_state *rs)
 		fpu_vcpu_reset(vcpu);
 		event_reset(&vcpu->ev);
 		vcpu->shut_down = false;
+		cr_pdptes_changed(vcpu);
 		vcpu->completion = VCPU_COMPLETE_NONE;
 		vcpu->pvclock.gpa = 0;
 		vcpu->pvclock.wall_gpa = 0;

@@ -27,7 +27,7 @@ md_init(void)
 
 	cpuid_init();
 	fpu_init();
-	backend = &svm_backend;
+	backend = cpuid_is_intel() ? &vmx_backend : &svm_backend;
 	error = backend->init();
 	if (error)
 		return error;
@@ -71,9 +71,12 @@ md_cpu_disable(void)
 int
 md_vm_init(struct vm *vm)
 {
+	unsigned int max_shift;
+	int levels;
+
 	vm->tsc_offset = -rdtsc_ordered();
-	return npt_init(&vm->npt, backend->npt_format,
-	    backend->npt_levels(), cpuid_has_1g_pages() ? 30 : 21);
+	backend->npt_geometry(&levels, &max_shift);
+	return npt_init(&vm->npt, backend->npt_format, levels, max_shift);
 }
 
 void
@@ -150,7 +153,7 @@ md_prot_possible(int prot)
 		return false;
 	if ((prot & VM_PROT_WRITE) && !(prot & VM_PROT_READ))
 		return false;
-	return prot != VM_PROT_EXEC || backend->exec_only;
+	return prot != VM_PROT_EXEC || backend->exec_only();
 }
 
 /* Why a run of entries ended. */
@@ -207,10 +210,10 @@ run_once(struct vcpu *vcpu, struct run_cpu *rc, int cpu,
 		event_commit(vcpu);
 		backend->regs_store(vcpu, vcpu->regs_dirty);
 		vcpu->regs_dirty = 0;
+		vcpu->regs_valid = VM_RWREGS_GPRS;
 		gen = __atomic_load_n(&vm->npt_gen, __ATOMIC_RELAXED);
 		backend->enter(vcpu, gen != vcpu->npt_gen);
 		vcpu->npt_gen = gen;
-		vcpu->regs_valid = VM_RWREGS_GPRS;
 	}
 	__atomic_store_n(&vcpu->guest_cpu, -1, __ATOMIC_RELAXED);
 	__atomic_store_n(&rc->vm, NULL, __ATOMIC_RELAXED);
@@ -284,6 +287,8 @@ run_loop(struct vcpu *vcpu, int *error)
 	*error = 0;
 	for (;;) {
 		pvclock_update(vcpu);
+		if (vcpu->pdptes_stale)
+			cr_pdptes_load(vcpu);
 		result = run_region(vcpu);
 		if (result == RUN_DISABLED)
 			os_sleep_short();

@@ -3,6 +3,7 @@
  * AMD-V with nested paging (AMD APM 2, chapter 15).
  */
 #include "svm.h"
+#include "asid.h"
 #include "backend.h"
 #include "cpufunc.h"
 #include "vcpu.h"
@@ -12,17 +13,11 @@
 #define MSRPM_ORDER	1		/* 8 KiB */
 #define IOPM_ORDER	2		/* 12 KiB are used */
 
-/*
- * A CPU. ASIDs are handed out upwards; when they are used up the CPU flushes
- * its TLB, a new generation begins, and each VCPU takes a new one at its
- * next entry. 0 is the host's.
- */
 struct svm_cpu {
 	void		*hsave;		/* VMRUN's own */
 	uint64_t	 host_pa;	/* VMSAVE's, by svm_save_host */
 	void		*host;
-	uint32_t	 asid_gen;
-	uint32_t	 asid_next;
+	struct asid_pool asids;
 };
 
 static struct svm_cpu	*svm_cpus;
@@ -169,8 +164,7 @@ svm_cpu_enable(void)
 		return EIO;
 	}
 	/* Whatever the TLB holds of an earlier time is flushed at once. */
-	sc->asid_gen++;
-	sc->asid_next = svm_nasids;
+	asid_pool_restart(&sc->asids, svm_nasids);
 	return 0;
 }
 
@@ -182,10 +176,17 @@ svm_cpu_disable(void)
 }
 
 /* Nested paging has the mode of the host's own paging. */
-static int
-svm_npt_levels(void)
+static void
+svm_npt_geometry(int *levels, unsigned int *max_shift)
 {
-	return rcr4() & CR4_LA57 ? 5 : 4;
+	*levels = rcr4() & CR4_LA57 ? 5 : 4;
+	*max_shift = cpuid_has_1g_pages() ? 30 : 21;
+}
+
+static bool
+svm_exec_only(void)
+{
+	return false;
 }
 
 static int
@@ -477,15 +478,10 @@ svm_asid(struct vcpu *vcpu, struct svm_cpu *sc, bool flush)
 	struct svm_vcpu *sv = vcpu->hw;
 
 	sv->vmcb->tlb_control = SVM_TLB_NOTHING;
-	if (!flush && sv->asid_gen == sc->asid_gen)
+	if (!flush && sv->asid_gen == sc->asids.gen)
 		return;
-	if (sc->asid_next >= svm_nasids) {
-		sc->asid_next = 1;
-		sc->asid_gen++;
+	if (asid_take(&sc->asids, svm_nasids, &sv->vmcb->asid, &sv->asid_gen))
 		sv->vmcb->tlb_control = SVM_TLB_FLUSH_ALL;
-	}
-	sv->vmcb->asid = sc->asid_next++;
-	sv->asid_gen = sc->asid_gen;
 	sv->vmcb->clean &= ~SVM_CLEAN_ASID;
 }
 
@@ -518,7 +514,7 @@ svm_enter(struct vcpu *vcpu, bool flush)
 
 	if (vcpu->last_cpu != os_cpu_id()) {
 		vcpu->last_cpu = os_cpu_id();
-		sv->asid_gen = sc->asid_gen - 1;
+		sv->asid_gen = sc->asids.gen - 1;
 		vmcb->clean = 0;
 	}
 	svm_asid(vcpu, sc, flush);
@@ -543,8 +539,8 @@ svm_enter(struct vcpu *vcpu, bool flush)
 const struct backend svm_backend = {
 	.name		= "AMD-V",
 	.npt_format	= &svm_npt_format,
-	.exec_only	= false,
-	.npt_levels	= svm_npt_levels,
+	.npt_geometry	= svm_npt_geometry,
+	.exec_only	= svm_exec_only,
 	.init		= svm_init,
 	.fini		= svm_fini,
 	.cpu_enable	= svm_cpu_enable,

@@ -61,8 +61,8 @@ OS_FUNC(svm_run)
 	sti
 	vmload	%rax
 	vmrun	%rax
-	vmsave	%rax
 	cli
+	vmsave	%rax
 
 	/* RAX is free: VMRUN has left the guest's in the VMCB. */
 	mov	8(%rsp), %rax

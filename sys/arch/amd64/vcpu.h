@@ -39,12 +39,19 @@ struct cpuid_regs;
 void		 cpuid_init(void);
 void		 cpuid_guest(struct vcpu *, uint32_t leaf, uint32_t subleaf,
 		    struct cpuid_regs *);
+bool		 cpuid_is_intel(void);
 /* Bits of CR4 and XCR0 that belong to features that guests have. */
 uint64_t	 cpuid_cr4_allowed(void);
 uint64_t	 cpuid_xcr0_allowed(void);
 uint64_t	 cpuid_efer_allowed(void);
 unsigned int	 cpuid_maxphyaddr(void);
 bool		 cpuid_has_1g_pages(void);
+
+/* cr.c: 0, or EINVAL for a #GP. In the FPU region. */
+int	 cr_write(struct vcpu *, uint8_t number, uint64_t val);
+/* Control registers were set: will the PDPTEs have to be loaded? */
+void	 cr_pdptes_changed(struct vcpu *);
+void	 cr_pdptes_load(struct vcpu *);		/* outside it; sleeps */
 
 /* msr.c: 0, or EINVAL for a #GP. */
 int	 msr_read(struct vcpu *, uint32_t msr, uint64_t *val);

@@ -22,6 +22,7 @@ enum vmexit_kind {
 	VE_RDMSR,
 	VE_WRMSR,
 	VE_XSETBV,
+	VE_CR,			/* write to CR0 or CR4, a bit that exits */
 	VE_DR,			/* access to a debug register */
 	VE_VMCALL,
 	VE_UNDEFINED,		/* an instruction that the guest lacks: #UD */
@@ -53,6 +54,10 @@ struct vmexit {
 			uint8_t		nbytes;		/* 0: not known */
 			uint8_t		bytes[15];
 		} fault;
+		struct {
+			uint8_t		number;
+			uint64_t	val;
+		} cr;
 		uint64_t		info[2];	/* VE_UNKNOWN etc. */
 	};
 };

@@ -75,6 +75,7 @@ struct vcpu {
 	struct vcpu_events	 ev;
 	struct vmexit		 exit;		/* the last one, neutral */
 	bool			 shut_down;	/* by a triple fault */
+	bool			 pdptes_stale;	/* load them before entry */
 	enum vcpu_completion	 completion;
 	struct vm_exit		 uexit;		/* for and from the caller */
 	struct pvclock		 pvclock;
@@ -155,7 +156,8 @@ enum guest_fault
 /* VMM_IOC_MPROTECT_EPT: EINVAL, ENOSPC, ENOMEM. */
 int		 vm_mprotect(struct vm *, uint64_t gpa, uint64_t size,
 		    int prot);
-/* Write guest memory from the driver, within one page. EFAULT. Sleeps. */
+/* Guest memory for the driver, within one page. EFAULT. Sleeps. */
 int		 vm_mem_write(struct vm *, uint64_t gpa, const void *, size_t);
+int		 vm_mem_read(struct vm *, uint64_t gpa, void *, size_t);
 
 #endif /* _SYS_VM_H_ */

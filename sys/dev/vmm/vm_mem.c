@@ -216,17 +216,39 @@ vm_mprotect(struct vm *vm, uint64_t gpa, uint64_t size, int prot)
 	return error;
 }
 
-int
-vm_mem_write(struct vm *vm, uint64_t gpa, const void *src, size_t n)
+static int
+mem_hold(struct vm *vm, uint64_t gpa, size_t n, bool write,
+    struct os_page *pg)
 {
 	struct vm_range *r = vm_range_find(vm, gpa);
-	struct os_page pg;
-	int error;
 
 	if (r == NULL || !vm_range_backed(vm, gpa, n))
 		return EFAULT;
-	error = os_page_hold(vm->mm,
-	    (r->va + (gpa - r->gpa)) & ~OS_PAGE_MASK, true, &pg);
+	return os_page_hold(vm->mm,
+	    (r->va + (gpa - r->gpa)) & ~OS_PAGE_MASK, write, pg);
+}
+
+int
+vm_mem_read(struct vm *vm, uint64_t gpa, void *dst, size_t n)
+{
+	struct os_page pg;
+	int error;
+
+	error = mem_hold(vm, gpa, n, false, &pg);
+	if (error)
+		return error;
+	os_page_copy_from(&pg, gpa & OS_PAGE_MASK, dst, n);
+	os_page_release(&pg);
+	return 0;
+}
+
+int
+vm_mem_write(struct vm *vm, uint64_t gpa, const void *src, size_t n)
+{
+	struct os_page pg;
+	int error;
+
+	error = mem_hold(vm, gpa, n, true, &pg);
 	if (error)
 		return error;
 	os_page_copy_to(&pg, gpa & OS_PAGE_MASK, src, n);

@@ -16,10 +16,13 @@
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 
+#include <asm/cpu_entry_area.h>
 #include <asm/debugreg.h>
+#include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
+#include <asm/tlbflush.h>
 #include <asm/tsc.h>
 
 #include "os.h"
@@ -162,6 +165,24 @@ os_cpus_kick_wait(bool (*want)(int, void *), void *arg)
 }
 
 void
+os_cpu_run(int cpu, void (*fn)(void *), void *arg)
+{
+	smp_call_function_single(cpu, fn, arg, 1);
+}
+
+void
+os_preempt_disable(void)
+{
+	preempt_disable();
+}
+
+void
+os_preempt_enable(void)
+{
+	preempt_enable();
+}
+
+void
 os_fpu_begin(void)
 {
 	kernel_fpu_begin();
@@ -196,6 +217,48 @@ void
 os_machine_check(void)
 {
 	asm volatile("int $18" : : : "memory");
+}
+
+void
+os_cr4_change(uint64_t set, uint64_t clear)
+{
+	cr4_update_irqsoff(set, clear);
+}
+
+uint64_t
+os_cr4(void)
+{
+	return cr4_read_shadow();
+}
+
+void
+os_nmi(void)
+{
+	asm volatile("int $2" : : : "memory");
+}
+
+static DEFINE_PER_CPU(struct desc_ptr, host_gdt);
+static DEFINE_PER_CPU(struct desc_ptr, host_idt);
+
+void
+os_tables_save(void)
+{
+	native_store_gdt(this_cpu_ptr(&host_gdt));
+	store_idt(this_cpu_ptr(&host_idt));
+}
+
+void
+os_tables_restore(void)
+{
+	native_load_gdt(this_cpu_ptr(&host_gdt));
+	native_load_idt(this_cpu_ptr(&host_idt));
+	invalidate_tss_limit();
+}
+
+uint64_t
+os_tss_base(void)
+{
+	return (uint64_t)&get_cpu_entry_area(smp_processor_id())->tss.x86_tss;
 }
 
 void
