@@ -7,7 +7,7 @@ SYS_SRCS :=	$(wildcard sys/dev/vmm/*.c) $(wildcard sys/os/hosted/*.c) \
 		msr.c npt.c pvclock.c regs.c run.c) regress/sys/mock.c
 SYS_FLAGS :=	-Isys/os -Isys/os/hosted -Isys/dev/vmm -Isys/arch/amd64 \
 		-Iregress/sys -include sys/os/hosted/cpufunc.h \
-		-Wno-unused-parameter
+		-Wno-unused-parameter -Wno-missing-field-initializers
 
 $(eval $(call component,vmmcore,sys,$(SYS_SRCS),$(SYS_FLAGS)))
 $(eval $(call unit,regress/sys,vmmcore,-lpthread,$(SYS_FLAGS)))

@@ -45,6 +45,7 @@ pvclock_set(struct vcpu *vcpu, uint64_t gpa)
 		return EINVAL;
 	vcpu->pvclock.gpa = gpa;
 	vcpu->pvclock.stale = gpa != 0;
+	vcpu->pvclock.last_ns = 0;
 	return 0;
 }
 
@@ -80,10 +81,34 @@ pvclock_scale(uint32_t khz, uint32_t *mul, int8_t *shift)
 	*shift = s;
 }
 
+static uint64_t
+pvclock_ns(uint64_t ticks, uint32_t mul, int8_t shift)
+{
+	ticks = shift < 0 ? ticks >> -shift : ticks << shift;
+	return (uint64_t)((unsigned __int128)ticks * mul >> 32);
+}
+
+/*
+ * The time now, which is never before the one that the guest computes from
+ * what was written last: the host's clock and its TSC may drift apart.
+ */
+static uint64_t
+pvclock_now(const struct pvclock *pv, uint64_t tsc, uint32_t mul, int8_t shift)
+{
+	uint64_t now = os_nanotime(), guest;
+
+	if (pv->last_ns == 0)
+		return now;
+	guest = pv->last_ns + pvclock_ns(tsc - pv->last_tsc, mul, shift);
+	return guest > now ? guest : now;
+}
+
 static void
 pvclock_write_time(struct vcpu *vcpu)
 {
 	struct pvclock_time_info ti;
+	struct pvclock *pv = &vcpu->pvclock;
+	uint64_t tsc;
 
 	memset(&ti, 0, sizeof(ti));
 	pvclock_scale(os_tsc_khz(), &ti.tsc_to_system_mul, &ti.tsc_shift);
@@ -92,10 +117,15 @@ pvclock_write_time(struct vcpu *vcpu)
 	vm_mem_write(vcpu->vm, vcpu->pvclock.gpa, &ti.version,
 	    sizeof(ti.version));
 	ti.version++;
-	ti.system_time = os_nanotime();
-	ti.tsc_timestamp = rdtsc_ordered() + vcpu->vm->tsc_offset;
-	if (vm_mem_write(vcpu->vm, vcpu->pvclock.gpa, &ti, sizeof(ti)) == 0)
-		vcpu->pvclock.version = ti.version;
+	tsc = rdtsc_ordered();
+	ti.system_time = pvclock_now(pv, tsc, ti.tsc_to_system_mul,
+	    ti.tsc_shift);
+	ti.tsc_timestamp = tsc + vcpu->vm->tsc_offset;
+	if (vm_mem_write(vcpu->vm, pv->gpa, &ti, sizeof(ti)) != 0)
+		return;
+	pv->version = ti.version;
+	pv->last_tsc = tsc;
+	pv->last_ns = ti.system_time;
 }
 
 /* What the wall clock showed when the system time was 0. */

@@ -52,6 +52,8 @@ struct pvclock {
 	uint32_t	version;
 	bool		stale;		/* write it before the next entry */
 	uint64_t	wall_gpa;	/* not 0: write the wall clock there */
+	uint64_t	last_tsc;	/* of the host, when it was written */
+	uint64_t	last_ns;	/* what was written then; 0: nothing */
 };
 
 struct vcpu {
