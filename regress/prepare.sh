@@ -7,6 +7,7 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 export LC_ALL=C
+export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d : -f 6)}"
 # Debian's ordinary users do not have these, and some tools are there.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # We are not a part of the make that runs us.
