@@ -160,6 +160,28 @@ struct vcpu_reg_state {
 #define VCPU_INJECT_EX		2	/* exception */
 #define VCPU_INJECT_NMI		3
 
+/* vcpu_inject_event.vie_vector of an exception */
+#define VMM_EX_DE		0	/* divide error */
+#define VMM_EX_DB		1	/* debug */
+#define VMM_EX_NMI		2
+#define VMM_EX_BP		3	/* breakpoint */
+#define VMM_EX_OF		4	/* overflow */
+#define VMM_EX_BR		5	/* bound range */
+#define VMM_EX_UD		6	/* undefined opcode */
+#define VMM_EX_NM		7	/* no FPU */
+#define VMM_EX_DF		8	/* double fault */
+#define VMM_EX_TS		10	/* invalid TSS */
+#define VMM_EX_NP		11	/* segment not present */
+#define VMM_EX_SS		12	/* stack */
+#define VMM_EX_GP		13	/* general protection */
+#define VMM_EX_PF		14	/* page fault */
+#define VMM_EX_MF		16	/* x87 */
+#define VMM_EX_AC		17	/* alignment */
+#define VMM_EX_MC		18	/* machine check */
+#define VMM_EX_XM		19	/* SIMD */
+#define VMM_EX_VE		20	/* virtualization */
+#define VMM_EX_SX		30	/* security */
+
 struct vcpu_inject_event {
 	uint8_t		vie_vector;
 	uint32_t	vie_errorcode;

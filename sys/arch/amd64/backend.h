@@ -16,6 +16,7 @@ struct backend {
 	const char		*name;
 	const struct npt_format	*npt_format;
 	bool			 pdptes;	/* kept by hand in PAE mode */
+	uint16_t		 code_window;	/* its interrupt window exit */
 
 	/* Nested page tables: levels, and the largest page as a shift. */
 	void	(*npt_geometry)(int *levels, unsigned int *max_shift);

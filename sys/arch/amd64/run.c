@@ -187,7 +187,12 @@ entry_stopped(struct vcpu *vcpu, const struct run_cpu *rc,
 		*result = RUN_DISABLED;
 	else if (req & VCPU_REQ_INTR)
 		*result = RUN_INTERRUPTED;
-	else
+	else if (vcpu->ev.want_window && event_intr_ready(vcpu)) {
+		/* The window that the caller waits for is open already. */
+		vcpu->exit.kind = VE_INTR_WINDOW;
+		vcpu->exit.code = backend->code_window;
+		*result = RUN_USER;
+	} else
 		return false;
 	return true;
 }
@@ -252,7 +257,7 @@ run_region(struct vcpu *vcpu)
 	backend->region_end(vcpu);
 	fpu_save(vcpu);
 	os_fpu_end();
-	if (action == EXIT_RESUME)
+	if (result != RUN_USER && action == EXIT_RESUME)
 		vcpu->exit.kind = VE_NONE;
 	return result;
 }

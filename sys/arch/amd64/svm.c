@@ -518,6 +518,9 @@ svm_enter(struct vcpu *vcpu, bool flush)
 		vmcb->clean = 0;
 	}
 	svm_asid(vcpu, sc, flush);
+	/* VMRUN loads it from the VMCB, except in some emulated CPUs. */
+	if (rcr2() != vmcb->cr2)
+		lcr2(vmcb->cr2);
 	vmcb->rax = gprs[VCPU_REGS_RAX];
 	vmcb->rsp = gprs[VCPU_REGS_RSP];
 	vmcb->rip = gprs[VCPU_REGS_RIP];
@@ -539,6 +542,7 @@ svm_enter(struct vcpu *vcpu, bool flush)
 const struct backend svm_backend = {
 	.name		= "AMD-V",
 	.npt_format	= &svm_npt_format,
+	.code_window	= SVM_VMEXIT_VINTR,
 	.npt_geometry	= svm_npt_geometry,
 	.exec_only	= svm_exec_only,
 	.init		= svm_init,

@@ -793,6 +793,7 @@ const struct backend vmx_backend = {
 	.name		= "VT-x",
 	.npt_format	= &vmx_ept_format,
 	.pdptes		= true,
+	.code_window	= VMX_EXIT_INT_WINDOW,
 	.npt_geometry	= vmx_npt_geometry,
 	.exec_only	= vmx_exec_only,
 	.init		= vmx_init,
