@@ -58,7 +58,6 @@ void
 event_interrupted(struct vcpu *vcpu, const struct event *e)
 {
 	vcpu->ev.again = *e;
-	vcpu->ev.again_late = false;
 }
 
 static bool
@@ -73,8 +72,8 @@ event_intr_ready(struct vcpu *vcpu)
 {
 	const struct vcpu_events *ev = &vcpu->ev;
 
-	return !ev->again.valid && !ev->exception.valid && !ev->nmi &&
-	    !ev->intr && intr_open(vcpu);
+	return !ev->again.valid && !ev->exception.valid && !ev->late.valid &&
+	    !ev->nmi && !ev->intr && intr_open(vcpu);
 }
 
 /*
@@ -82,6 +81,16 @@ event_intr_ready(struct vcpu *vcpu)
  * those then wait for their time. What the guest did itself, it does again
  * when it returns to the instruction.
  */
+static void
+event_overtake(struct vcpu_events *ev)
+{
+	if (ev->again.valid && ev->again.type == EVENT_INTR)
+		ev->late = ev->again;
+	if (ev->again.valid && ev->again.type == EVENT_NMI)
+		ev->nmi = true;
+	ev->again.valid = false;
+}
+
 static bool
 event_inject_sync(struct vcpu *vcpu)
 {
@@ -89,29 +98,13 @@ event_inject_sync(struct vcpu *vcpu)
 	struct event *e = &ev->again;
 
 	if (ev->exception.valid) {
-		ev->again_late = e->type == EVENT_INTR || e->type == EVENT_NMI;
-		e->valid &= ev->again_late;
+		event_overtake(ev);
 		e = &ev->exception;
-	} else if (ev->again_late)
-		return false;
+	}
 	if (!e->valid)
 		return false;
 	backend->inject(vcpu, e);
 	e->valid = false;
-	return true;
-}
-
-/* An interrupt or NMI that was interrupted, and overtaken. */
-static bool
-event_inject_late(struct vcpu *vcpu)
-{
-	struct vcpu_events *ev = &vcpu->ev;
-
-	if (!ev->again.valid || (ev->again.type == EVENT_NMI ?
-	    backend->nmi_blocked(vcpu) : !intr_open(vcpu)))
-		return false;
-	backend->inject(vcpu, &ev->again);
-	ev->again.valid = ev->again_late = false;
 	return true;
 }
 
@@ -126,6 +119,9 @@ event_inject_async(struct vcpu *vcpu)
 		e.type = EVENT_NMI;
 		e.vector = EXC_NMI;
 		ev->nmi = false;
+	} else if (ev->late.valid && intr_open(vcpu)) {
+		e = ev->late;
+		ev->late.valid = false;
 	} else if (ev->intr && intr_open(vcpu)) {
 		e.type = EVENT_INTR;
 		e.vector = ev->intr_vector;
@@ -141,8 +137,8 @@ event_commit(struct vcpu *vcpu)
 {
 	struct vcpu_events *ev = &vcpu->ev;
 
-	if (!event_inject_sync(vcpu) && !event_inject_late(vcpu))
+	if (!event_inject_sync(vcpu))
 		event_inject_async(vcpu);
-	backend->window(vcpu, ev->intr || ev->want_window || ev->again.valid,
+	backend->window(vcpu, ev->intr || ev->want_window || ev->late.valid,
 	    ev->nmi);
 }

@@ -51,8 +51,8 @@ struct event {
  */
 struct vcpu_events {
 	struct event	again;
-	bool		again_late;	/* behind an exception: when it can */
 	struct event	exception;
+	struct event	late;		/* interrupt behind an exception */
 	bool		nmi;
 	bool		intr;
 	uint8_t		intr_vector;
