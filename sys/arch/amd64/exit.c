@@ -128,17 +128,6 @@ exit_wrmsr(struct vcpu *vcpu)
 	return msr_done(vcpu, msr_write(vcpu, (uint32_t)GPR(vcpu, RCX), val));
 }
 
-static bool
-xcr0_valid(uint64_t xcr0)
-{
-	uint64_t avx512 = xcr0 & XFEATURE_AVX512;
-
-	return (xcr0 & XFEATURE_X87) && !(xcr0 & ~cpuid_xcr0_allowed()) &&
-	    (!(xcr0 & XFEATURE_AVX) || (xcr0 & XFEATURE_SSE)) &&
-	    (avx512 == 0 || (avx512 == XFEATURE_AVX512 &&
-	    (xcr0 & XFEATURE_AVX)));
-}
-
 static enum exit_action
 exit_xsetbv(struct vcpu *vcpu)
 {
@@ -150,7 +139,7 @@ exit_xsetbv(struct vcpu *vcpu)
 		return EXIT_RESUME;
 	}
 	if (backend->cpl(vcpu) != 0 || (uint32_t)GPR(vcpu, RCX) != 0 ||
-	    !xcr0_valid(val)) {
+	    !fpu_xcr0_valid(val)) {
 		event_exception(vcpu, EXC_GP, 0);
 		return EXIT_RESUME;
 	}

@@ -58,6 +58,17 @@ fpu_vcpu_reset(struct vcpu *vcpu)
 		memcpy(area + XSAVE_XSTATE_BV, &bv, sizeof(bv));
 }
 
+bool
+fpu_xcr0_valid(uint64_t xcr0)
+{
+	uint64_t avx512 = xcr0 & XFEATURE_AVX512;
+
+	return (xcr0 & XFEATURE_X87) && !(xcr0 & ~cpuid_xcr0_allowed()) &&
+	    (!(xcr0 & XFEATURE_AVX) || (xcr0 & XFEATURE_SSE)) &&
+	    (avx512 == 0 || (avx512 == XFEATURE_AVX512 &&
+	    (xcr0 & XFEATURE_AVX)));
+}
+
 void
 fpu_set_xcr0(struct vcpu *vcpu)
 {

@@ -36,7 +36,6 @@ crs_ok(const struct vcpu_reg_state *rs)
 {
 	uint64_t cr0 = rs->vrs_crs[VCPU_REGS_CR0];
 	uint64_t cr4 = rs->vrs_crs[VCPU_REGS_CR4];
-	uint64_t xcr0 = rs->vrs_crs[VCPU_REGS_XCR0];
 
 	if (cr0 >> 32 != 0 ||
 	    ((cr0 & CR0_PG) && !(cr0 & CR0_PE)) ||
@@ -47,8 +46,7 @@ crs_ok(const struct vcpu_reg_state *rs)
 	if (rs->vrs_crs[VCPU_REGS_CR3] >> cpuid_maxphyaddr() != 0 ||
 	    rs->vrs_crs[VCPU_REGS_CR8] > 15)
 		return false;
-	return (xcr0 & XFEATURE_X87) && !(xcr0 & ~cpuid_xcr0_allowed()) &&
-	    (!(xcr0 & XFEATURE_AVX) || (xcr0 & XFEATURE_SSE));
+	return fpu_xcr0_valid(rs->vrs_crs[VCPU_REGS_XCR0]);
 }
 
 static bool

@@ -65,6 +65,8 @@ void	 fpu_vcpu_fini(struct vcpu *);
 void	 fpu_vcpu_reset(struct vcpu *);
 void	 fpu_load(struct vcpu *);
 void	 fpu_save(struct vcpu *);
+/* Would XSETBV take it, and may the guest have it? */
+bool	 fpu_xcr0_valid(uint64_t xcr0);
 /* XCR0 has changed, in the region: put it in force. */
 void	 fpu_set_xcr0(struct vcpu *);
 
