@@ -147,6 +147,13 @@ void		 os_sleep_short(void);	/* about 10 ms, or until a signal */
 void	 os_host_debug_restore(void);
 void	 os_machine_check(void);
 void	 os_branch_barrier(void);	/* IBPB, where the host uses it */
+/* L1TF: shall the L1 data cache be flushed before a guest is entered? */
+enum os_l1d {
+	OS_L1D_KEEP,		/* not affected, or the user does not want it */
+	OS_L1D_FLUSH,		/* by MSR_FLUSH_CMD */
+	OS_L1D_CANNOT		/* yes, but the CPU has no means */
+};
+enum os_l1d	 os_l1d(void);
 /*
  * VT-x: CR4 bits of this CPU, with interrupts off; the host's CR4 as it is
  * to be again; an NMI that arrived in the guest; and the descriptor tables,

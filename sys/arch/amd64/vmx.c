@@ -31,6 +31,7 @@ static uint8_t		*vmx_msr_bitmap;
 static uint32_t		 vmx_revision;
 static uint64_t		 vmx_ept_cap;
 static bool		 vmx_has_debugctl;
+static bool		 vmx_flush_l1d;
 static struct {
 	uint32_t	pin, proc, proc2, exit, entry;
 } vmx_ctls;
@@ -198,6 +199,10 @@ vmx_init(void)
 		return ENOMEM;
 	}
 	msr_bitmap_init();
+	vmx_flush_l1d = os_l1d() == OS_L1D_FLUSH;
+	if (os_l1d() == OS_L1D_CANNOT)
+		os_log("guests can read the L1 cache of this CPU (L1TF): "
+		    "update its microcode");
 	os_log("VT-x with EPT, VPID and unrestricted guests%s",
 	    vmx_ept_cap & EPT_CAP_EXEC_ONLY ? ", execute-only memory" : "");
 	return 0;
@@ -781,6 +786,8 @@ vmx_enter(struct vcpu *vcpu, bool flush)
 	    gprs[VCPU_REGS_RFLAGS]);
 	if (rcr2() != *cr2)
 		lcr2(*cr2);
+	if (vmx_flush_l1d)
+		wrmsr(MSR_FLUSH_CMD, FLUSH_CMD_L1D);
 	if (vmx_run(&vcpu->regs, vv->launched, &vv->host_rsp) != 0) {
 		vmx_entry_failed(vcpu);
 		return;

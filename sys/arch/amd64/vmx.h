@@ -28,6 +28,8 @@
 #define FEATURE_CONTROL_LOCK		(1ULL << 0)
 #define FEATURE_CONTROL_VMXON		(1ULL << 2)	/* outside SMX */
 
+#define FLUSH_CMD_L1D			(1ULL << 0)
+
 /* MSR_VMX_EPT_VPID_CAP */
 #define EPT_CAP_EXEC_ONLY		(1ULL << 0)
 #define EPT_CAP_4_LEVELS		(1ULL << 6)

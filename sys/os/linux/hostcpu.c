@@ -219,6 +219,16 @@ os_machine_check(void)
 	asm volatile("int $18" : : : "memory");
 }
 
+enum os_l1d
+os_l1d(void)
+{
+	if (!boot_cpu_has_bug(X86_BUG_L1TF) ||
+	    l1tf_mitigation == L1TF_MITIGATION_OFF)
+		return OS_L1D_KEEP;
+	return boot_cpu_has(X86_FEATURE_FLUSH_L1D) ? OS_L1D_FLUSH :
+	    OS_L1D_CANNOT;
+}
+
 void
 os_cr4_change(uint64_t set, uint64_t clear)
 {
