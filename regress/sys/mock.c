@@ -269,6 +269,7 @@ mock_enter(struct vcpu *vcpu, bool flush)
 	.name		= brand,					\
 	.npt_format	= &mock_format,					\
 	.pdptes		= true,						\
+	.code_window	= MOCK_WINDOW,					\
 	.npt_geometry	= mock_geometry,				\
 	.exec_only	= mock_exec_only,				\
 	.init		= mock_init,					\

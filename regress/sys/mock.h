@@ -11,7 +11,8 @@
 #include "hosted.h"
 #include "vcpu.h"
 
-#define MOCK_CODE	0x55		/* of all exits */
+#define MOCK_CODE	0x55		/* of all exits, but */
+#define MOCK_WINDOW	0x56		/* that of no entry */
 #define MOCK_EVENTS	8
 
 struct mock {

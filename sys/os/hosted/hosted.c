@@ -42,8 +42,8 @@ hosted_panic(const char *what)
 	abort();
 }
 
-static void
-may_sleep(void)
+void
+hosted_may_sleep(void)
 {
 	if (spins > 0)
 		hosted_panic("sleep in an atomic section");
@@ -77,7 +77,7 @@ zalloc(size_t align, size_t size)
 {
 	void *p;
 
-	may_sleep();
+	hosted_may_sleep();
 	if (fail_now(&hosted.fail_alloc))
 		return NULL;
 	if (posix_memalign(&p, align, size) != 0)
@@ -168,7 +168,7 @@ user_find(uint64_t va, size_t n)
 int
 os_copyin(void *dst, uint64_t uaddr, size_t n)
 {
-	may_sleep();
+	hosted_may_sleep();
 	if (fail_now(&hosted.fail_copy) || user_find(uaddr, n) == NULL)
 		return EFAULT;
 	memcpy(dst, (const void *)(uintptr_t)uaddr, n);
@@ -180,7 +180,7 @@ os_copyout(uint64_t uaddr, const void *src, size_t n)
 {
 	const struct hosted_user *u = user_find(uaddr, n);
 
-	may_sleep();
+	hosted_may_sleep();
 	if (fail_now(&hosted.fail_copy) || u == NULL || !u->writable)
 		return EFAULT;
 	memcpy((void *)(uintptr_t)uaddr, src, n);
@@ -202,7 +202,7 @@ os_mutex_init(struct os_mutex *m)
 void
 os_mutex_lock(struct os_mutex *m)
 {
-	may_sleep();
+	hosted_may_sleep();
 	if (pthread_mutex_lock(&m->mutex) != 0)
 		hosted_panic("mutex lock");
 }
@@ -265,7 +265,7 @@ os_memwatch_start(struct os_memwatch *w, struct os_mm *mm, uint64_t va,
     uint64_t size, os_invalidate_fn *invalidate, void *arg)
 {
 	(void)mm;
-	may_sleep();
+	hosted_may_sleep();
 	if (fail_now(&hosted.fail_alloc))
 		return ENOMEM;
 	w->invalidate = invalidate;
@@ -285,7 +285,7 @@ os_memwatch_stop(struct os_memwatch *w)
 {
 	struct os_memwatch **p;
 
-	may_sleep();
+	hosted_may_sleep();
 	if (!w->active)
 		return;
 	for (p = &watches; *p != w; p = &(*p)->next)
@@ -298,7 +298,7 @@ os_memwatch_stop(struct os_memwatch *w)
 unsigned long
 os_memwatch_begin(struct os_memwatch *w)
 {
-	may_sleep();
+	hosted_may_sleep();
 	if (!w->active)
 		hosted_panic("memory watch is not active");
 	return w->seq;
@@ -340,7 +340,7 @@ os_page_hold(struct os_mm *mm, uint64_t va, bool write, struct os_page *pg)
 	const struct hosted_user *u = user_find(va, OS_PAGE_SIZE);
 
 	(void)mm;
-	may_sleep();
+	hosted_may_sleep();
 	if (fail_now(&hosted.fail_hold))
 		return ENOMEM;
 	if (hosted.on_hold != NULL)
