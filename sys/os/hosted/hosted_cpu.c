@@ -105,12 +105,6 @@ os_cpus_run(void (*fn)(void *), void *arg)
 void
 os_cpus_visit(void (*fn)(void *), void *arg)
 {
-	os_cpus_run(fn, arg);
-}
-
-void
-os_cpus_visit(void (*fn)(void *), void *arg)
-{
 	hosted_may_sleep();
 	os_cpus_run(fn, arg);
 }
