@@ -110,6 +110,11 @@ void	 os_page_copy_from(struct os_page *, size_t off, void *dst, size_t n);
 int	 os_cpu_id(void);
 int	 os_cpu_count(void);			/* ids are below this */
 void	 os_cpus_run(void (*fn)(void *), void *arg);
+/*
+ * The same, but from a thread on each CPU: never in the middle of something
+ * that has preemption off. Sleeps.
+ */
+void	 os_cpus_visit(void (*fn)(void *), void *arg);
 void	 os_cpus_hold(void);			/* no hot-plug until ... */
 void	 os_cpus_unhold(void);
 /* Interrupt a CPU, so that it leaves the guest; does not wait. */

@@ -61,7 +61,8 @@ struct backend {
 	void	(*own_debug)(struct vcpu *);
 
 	/*
-	 * In the FPU region: begin and end of a run of entries on one CPU.
+	 * In the FPU region: begin and end of a run of entries on one CPU,
+	 * on which the hardware is on, and stays on until the end.
 	 * enter runs the guest with interrupts off and the registers that
 	 * are dirty stored, and fills vcpu->exit; `flush': forget nested
 	 * translations first.

@@ -183,8 +183,6 @@ entry_stopped(struct vcpu *vcpu, const struct run_cpu *rc,
 		*result = RUN_INTERRUPTED;
 	else if (leave & OS_LEAVE_YIELD)
 		*result = RUN_LEAVE;
-	else if (!rc->enabled)
-		*result = RUN_DISABLED;
 	else if (req & VCPU_REQ_INTR)
 		*result = RUN_INTERRUPTED;
 	else if (vcpu->ev.want_window && event_intr_ready(vcpu)) {
@@ -237,6 +235,11 @@ run_region(struct vcpu *vcpu)
 	os_fpu_begin();
 	cpu = os_cpu_id();
 	rc = &run_cpus[cpu];
+	if (!rc->enabled) {
+		os_fpu_end();
+		vcpu->exit.kind = VE_NONE;
+		return RUN_DISABLED;
+	}
 	if (rc->last != vcpu) {
 		os_branch_barrier();
 		rc->last = vcpu;
@@ -295,9 +298,11 @@ run_loop(struct vcpu *vcpu, int *error)
 		if (vcpu->pdptes_stale)
 			cr_pdptes_load(vcpu);
 		result = run_region(vcpu);
-		if (result == RUN_DISABLED)
+		if (result == RUN_DISABLED) {
+			if (os_must_leave() & OS_LEAVE_SIGNAL)
+				return RUN_INTERRUPTED;
 			os_sleep_short();
-		else if (result != RUN_LEAVE)
+		} else if (result != RUN_LEAVE)
 			return result;
 		if (vcpu->exit.kind == VE_NESTED_FAULT &&
 		    !run_fault(vcpu, error))

@@ -21,7 +21,6 @@
 
 struct vmx_cpu {
 	void			*vmxon;		/* the VMXON region */
-	bool			 on;
 	struct asid_pool	 vpids;
 	struct vmx_host		 host;
 };
@@ -249,7 +248,7 @@ vmx_cpu_enable(void)
 		os_cr4_change(0, CR4_VMXE);
 		return EIO;
 	}
-	vc->on = true;
+	vmx_set_on(true);
 	vc->host.star = rdmsr(MSR_STAR);
 	vc->host.lstar = rdmsr(MSR_LSTAR);
 	vc->host.cstar = rdmsr(MSR_CSTAR);
@@ -261,12 +260,10 @@ vmx_cpu_enable(void)
 static void
 vmx_cpu_disable(void)
 {
-	struct vmx_cpu *vc = &vmx_cpus[os_cpu_id()];
-
 	vmx_clear_all();
+	vmx_set_on(false);
 	__asm__ volatile("vmxoff" : : : "cc", "memory");
 	os_cr4_change(0, CR4_VMXE);
-	vc->on = false;
 }
 
 static void
@@ -641,8 +638,6 @@ vmx_region_begin(struct vcpu *vcpu)
 {
 	struct vmx_host *h = &vmx_cpus[os_cpu_id()].host;
 
-	if (!vmx_cpus[os_cpu_id()].on)
-		return;
 	vmx_acquire(vcpu);
 	host_selectors_save(h);
 	os_tables_save();
@@ -661,8 +656,6 @@ vmx_region_end(struct vcpu *vcpu)
 	struct vmx_vcpu *vv = vcpu->hw;
 	struct vmx_host *h = &vmx_cpus[os_cpu_id()].host;
 
-	if (!vmx_cpus[os_cpu_id()].on)
-		return;
 	if (vv->owns_debug)
 		vmx_release_debug(vcpu);
 	vcpu->regs.vrs_drs[VCPU_REGS_DR6] = rdr6();

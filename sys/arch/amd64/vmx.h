@@ -264,10 +264,12 @@ void	 vmx_left(void);		/* where VM exits arrive */
 /*
  * vmx_vmcs.c: make a VCPU's VMCS the current one of this CPU until
  * vmx_release; nests. Interrupts are on, or the VMCS is current already.
+ * Outside the FPU region it waits while VMX is off, as the host sleeps.
  */
 int	 vmx_vmcs_init(void);		/* ENOMEM */
 void	 vmx_vmcs_fini(void);
 void	 vmx_acquire(struct vcpu *);
+void	 vmx_set_on(bool on);		/* this CPU */
 void	 vmx_release(void);
 /* On this CPU, interrupts off: no VMCS is active afterwards. */
 void	 vmx_clear_all(void);

@@ -11,6 +11,7 @@
 struct vmx_active {
 	struct vcpu	*current;
 	struct vcpu	*loaded;	/* linked through next_loaded */
+	bool		 on;		/* VMX is */
 };
 
 static struct vmx_active	*vmx_actives;
@@ -39,6 +40,12 @@ vmx_vmcs_fini(void)
 {
 	os_free(vmx_actives);
 	vmx_actives = NULL;
+}
+
+void
+vmx_set_on(bool on)
+{
+	vmx_actives[os_cpu_id()].on = on;
 }
 
 static void
@@ -114,8 +121,14 @@ vmx_acquire(struct vcpu *vcpu)
 {
 	struct vmx_active *va;
 
-	os_preempt_disable();
-	va = &vmx_actives[os_cpu_id()];
+	for (;;) {
+		os_preempt_disable();
+		va = &vmx_actives[os_cpu_id()];
+		if (va->on)
+			break;
+		os_preempt_enable();
+		os_sleep_short();
+	}
 	if (va->current == vcpu)
 		return;
 	if (vmx_fromhw(vcpu->hw)->loaded_cpu != os_cpu_id())

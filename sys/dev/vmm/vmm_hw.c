@@ -107,7 +107,7 @@ vmm_hw_suspend(void)
 	os_cpus_hold();
 	os_mutex_lock(&hw_lock);
 	if (hw_users > 0 && !hw_suspended)
-		os_cpus_run(hw_disable_cpu, NULL);
+		os_cpus_visit(hw_disable_cpu, NULL);
 	hw_suspended = true;
 	os_mutex_unlock(&hw_lock);
 	os_cpus_unhold();

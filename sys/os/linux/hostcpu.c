@@ -15,6 +15,7 @@
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 
 #include <asm/cpu_entry_area.h>
 #include <asm/debugreg.h>
@@ -132,6 +133,32 @@ void
 os_cpus_run(void (*fn)(void *), void *arg)
 {
 	on_each_cpu(fn, arg, 1);
+}
+
+struct visit {
+	void	(*fn)(void *);
+	void	 *arg;
+};
+
+static long
+visit_cpu(void *arg)
+{
+	struct visit *v = arg;
+
+	local_irq_disable();
+	v->fn(v->arg);
+	local_irq_enable();
+	return 0;
+}
+
+void
+os_cpus_visit(void (*fn)(void *), void *arg)
+{
+	struct visit v = { fn, arg };
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		work_on_cpu(cpu, visit_cpu, &v);
 }
 
 void
