@@ -47,14 +47,14 @@ for what in 'stop' 'stop -f' 'stop -w' status console wait start; do
 	# shellcheck disable=SC2086 # a command may have options
 	wrong "$what of an unknown VM" nobody vmctl $what nobody
 done
-wrong 'a missing kernel' 'kernel.*nowhere' vmctl start -b "$work/nowhere" vm
+wrong 'a missing kernel' 'vm "vm": cannot open kernel .*nowhere' vmctl start -b "$work/nowhere" vm
 wrong 'a directory as kernel' 'vm' vmctl start -b "$work/directory" vm
 wrong 'an empty kernel' 'vm' vmctl start -b "$work/empty" vm
 wrong 'a text as kernel' 'vm' vmctl start -b "$work/text" vm
 wrong 'a kernel cut short' 'vm' vmctl start -b "$work/cut" vm
 wrong 'a missing initrd' 'initrd.*nowhere' \
     vmctl start -b "$sleep" -I "$work/nowhere" vm
-wrong 'a missing disk' 'disk.*nowhere' \
+wrong 'a missing disk' 'vm "vm": cannot open disk .*nowhere' \
     vmctl start -b "$sleep" -d "$work/nowhere" vm
 wrong 'a directory as disk' 'disk' \
     vmctl start -b "$sleep" -d "$work/directory" vm

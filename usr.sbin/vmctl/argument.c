@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <scaled.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmctl.h"
 
@@ -62,12 +64,33 @@ argument_size(const char *word, const char *what, uint64_t *size)
 	return (0);
 }
 
+/*
+ * The path from the root. What cannot be resolved here, vmd reports as it
+ * opens it, with the name of the VM and what to do.
+ */
+static int
+path_absolute(const char *word, char real[PATH_MAX])
+{
+	char	 cwd[PATH_MAX];
+	int	 n;
+
+	if (realpath(word, real) != NULL)
+		return (0);
+	if (word[0] == '/')
+		n = snprintf(real, PATH_MAX, "%s", word);
+	else if (getcwd(cwd, sizeof(cwd)) != NULL)
+		n = snprintf(real, PATH_MAX, "%s/%s", cwd, word);
+	else
+		return (-1);
+	return (n < PATH_MAX ? 0 : -1);
+}
+
 int
 argument_path(const char *word, const char *what, char *path, size_t size)
 {
 	char	 real[PATH_MAX];
 
-	if (realpath(word, real) == NULL) {
+	if (path_absolute(word, real) == -1) {
 		warn("%s %s", what, word);
 		return (-1);
 	}

@@ -108,7 +108,7 @@ a_size_is_whole_megabytes(void **state)
 }
 
 static void
-a_path_is_absolute_and_there(void **state)
+a_path_is_absolute_there_or_not(void **state)
 {
 	char	 path[VMD_PATH_MAX], small[4];
 
@@ -117,8 +117,13 @@ a_path_is_absolute_and_there(void **state)
 	assert_int_equal(argument_path("../etc/./passwd", "disk", path,
 	    sizeof(path)), 0);
 	assert_string_equal(path, "/etc/passwd");
+	/* What is not there vmd reports, by its full path. */
 	assert_int_equal(argument_path("no-such-file", "disk", path,
-	    sizeof(path)), -1);
+	    sizeof(path)), 0);
+	assert_string_equal(path, "/etc/no-such-file");
+	assert_int_equal(argument_path("/no/such/file", "disk", path,
+	    sizeof(path)), 0);
+	assert_string_equal(path, "/no/such/file");
 	assert_int_equal(argument_path("passwd", "disk", small,
 	    sizeof(small)), -1);
 }
@@ -148,7 +153,7 @@ main(void)
 		cmocka_unit_test(commands_are_sorted_and_complete),
 		cmocka_unit_test(a_vm_is_an_id_or_a_name),
 		cmocka_unit_test(a_size_is_whole_megabytes),
-		cmocka_unit_test(a_path_is_absolute_and_there),
+		cmocka_unit_test(a_path_is_absolute_there_or_not),
 		cmocka_unit_test(a_disk_may_name_its_format),
 	};
 
