@@ -57,17 +57,15 @@ byte(void)
 static void
 check_cpu(struct vcpu *vcpu)
 {
+	struct vcpu_reg_state rs = *mock_hw(vcpu);
 	const uint64_t xcr0 = hosted_cpu.xcr0;
 
-	check(xcr0 & XFEATURE_X87);
-	check(!(xcr0 & XFEATURE_AVX) || (xcr0 & XFEATURE_SSE));
+	memcpy(rs.vrs_gprs, vcpu->regs.vrs_gprs, sizeof(rs.vrs_gprs));
+	rs.vrs_crs[VCPU_REGS_XCR0] = xcr0;
+	check(regs_check(&rs) == 0);
 	check((xcr0 & XFEATURE_AVX512) == 0 ||
 	    (~xcr0 & (XFEATURE_AVX512 | XFEATURE_AVX)) == 0);
 	check(pat_valid(vcpu->pat));
-	check((mock_hw(vcpu)->vrs_crs[VCPU_REGS_CR4] &
-	    ~cpuid_cr4_allowed()) == 0);
-	check((mock_hw(vcpu)->vrs_msrs[VCPU_REGS_EFER] &
-	    ~cpuid_efer_allowed()) == 0);
 }
 
 /* A guest does anything. */
