@@ -61,12 +61,13 @@ pvclock_set_wall(struct vcpu *vcpu, uint64_t gpa)
 
 /*
  * ns = (ticks << shift) * mul >> 32. The shift brings a tick's length, as a
- * 32-bit fraction, between one half and one.
+ * 32-bit fraction, between one half and one. A host may not know its TSC: 0.
  */
 static void
 pvclock_scale(uint32_t khz, uint32_t *mul, int8_t *shift)
 {
-	uint64_t ns = 1000000, tps = khz;	/* both per millisecond */
+	uint64_t ns = 1000000;		/* both per millisecond */
+	uint64_t tps = khz != 0 ? khz : 1;
 	int8_t s = 0;
 
 	while (tps > ns * 2) {
