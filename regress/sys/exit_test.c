@@ -521,6 +521,24 @@ a_clock_is_written_before_the_guest_goes_on(void **state)
 	assert_true(version != 0 && version % 2 == 0);
 }
 
+static void
+a_clock_is_written_for_any_frequency(void **state)
+{
+	const uint32_t khz[] = { 0, 1, 1000000, 1000001, 2000000, 2000001,
+	    UINT32_MAX };
+	uint32_t mul;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(khz) / sizeof(khz[0]); i++) {
+		hosted.tsc_khz = khz[i];
+		assert_int_equal(pvclock_set(vcpu, 0x1000), 0);
+		pvclock_update(vcpu);
+		memcpy(&mul, w.ram + 0x1000 + 24, sizeof(mul));
+		assert_in_range(mul, 1U << 31, UINT32_MAX);
+	}
+}
+
 /* From inside the guest: another thread would do the same. */
 static void
 term_from_inside(struct vcpu *v)
@@ -672,6 +690,7 @@ main(void)
 		TEST(long_mode_is_entered_through_cr0),
 		TEST(pdptes_are_loaded_before_the_guest_goes_on),
 		TEST(a_clock_is_written_before_the_guest_goes_on),
+		TEST(a_clock_is_written_for_any_frequency),
 		TEST(a_vm_that_ends_leaves_run),
 		TEST(a_notice_of_an_interrupt_returns_once),
 		TEST(others_run_and_the_guest_goes_on),

@@ -153,16 +153,17 @@ needs_flush(void)
 static void
 model_map(int page, uint64_t pa, unsigned int shift, int prot)
 {
-	int region = page / BIG_PAGES, first = page, n = 1, i;
+	int region = page / BIG_PAGES, low = region * BIG_PAGES;
+	int first = page, n = 1, i;
 
 	if (shift == BIG && !table[region]) {
-		first = region * BIG_PAGES;
+		first = low;
 		n = BIG_PAGES;
 		pa &= ~(BIG_SIZE - 1);
 	} else {
 		shift = OS_PAGE_SHIFT;
 		/* A large page makes way as a whole. */
-		for (i = region * BIG_PAGES; i < (region + 1) * BIG_PAGES; i++) {
+		for (i = low; i < low + BIG_PAGES; i++) {
 			if (model[i].shift == BIG)
 				model[i].prot = model[i].shift = 0;
 		}

@@ -64,6 +64,7 @@ hosted_reset(void)
 	memset(&hosted, 0, sizeof(hosted));
 	hosted.contig_shift = OS_PAGE_SHIFT;
 	hosted.pid = 4711;
+	hosted.tsc_khz = 2000000;
 	hosted.now = 1000000000;
 	hosted.allocs = old.allocs;
 	hosted.held = old.held;

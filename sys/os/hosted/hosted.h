@@ -23,6 +23,7 @@ struct hosted {
 	unsigned int	 leave;		/* OS_LEAVE_*; a yield clears YIELD */
 	bool		 lock_interrupted;	/* os_mutex_lock_intr: EINTR */
 	bool		 tsc_unstable;
+	uint32_t	 tsc_khz;
 	uint64_t	 now;		/* ns */
 	int		 cpu;		/* where the caller is */
 

@@ -221,7 +221,7 @@ os_branch_barrier(void)
 uint32_t
 os_tsc_khz(void)
 {
-	return 2000000;
+	return hosted.tsc_khz;
 }
 
 bool
