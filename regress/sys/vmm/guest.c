@@ -240,9 +240,26 @@ exit_name(enum exit_kind kind)
 }
 
 int
-vcpu_ioctl_run(struct guest *g, unsigned int cpu)
+vcpu_ioctl_run_once(struct guest *g, unsigned int cpu)
 {
 	return ioctl(g->fd, VMM_IOC_RUN, &g->cpu[cpu].vrp);
+}
+
+int
+vcpu_ioctl_run(struct guest *g, unsigned int cpu)
+{
+	struct vm_run_params *vrp = &g->cpu[cpu].vrp;
+	unsigned int i;
+	int error = 0;
+
+	for (i = 0; i < RUN_LIMIT; i++) {
+		error = vcpu_ioctl_run_once(g, cpu);
+		if (error != 0 || vrp->vrp_exit_reason != VM_EXIT_NONE)
+			break;
+		/* The driver has it; it shall not come twice. */
+		vrp->vrp_inject.vie_type = VCPU_INJECT_NONE;
+	}
+	return error;
 }
 
 enum exit_kind
@@ -254,7 +271,7 @@ vcpu_run_once(struct guest *g, unsigned int cpu)
 	if (c->io_open)
 		c->exit.vrs.vrs_gprs[VCPU_REGS_RIP] += c->exit.vei.vei_insn_len;
 	c->io_open = false;
-	CHECK_OK(vcpu_ioctl_run(g, cpu));
+	CHECK_OK(vcpu_ioctl_run_once(g, cpu));
 	c->vrp.vrp_inject.vie_type = VCPU_INJECT_NONE;
 	c->vrp.vrp_intr_pending = 0;
 	kind = exit_kind(c->vrp.vrp_exit_reason);
@@ -265,12 +282,16 @@ vcpu_run_once(struct guest *g, unsigned int cpu)
 enum exit_kind
 vcpu_run(struct guest *g, unsigned int cpu)
 {
+	struct vm_run_params *vrp = &g->cpu[cpu].vrp;
+	uint8_t pending = vrp->vrp_intr_pending;
 	enum exit_kind kind;
 	unsigned int i;
 
-	for (i = 0; i < RUN_LIMIT; i++)
+	for (i = 0; i < RUN_LIMIT; i++) {
 		if ((kind = vcpu_run_once(g, cpu)) != EXIT_NONE)
 			return kind;
+		vrp->vrp_intr_pending = pending;
+	}
 	FAIL("nothing but EXIT_NONE after %d RUNs", RUN_LIMIT);
 }
 

@@ -156,14 +156,15 @@ void	 guest_load(struct guest *, uint64_t gpa, const uint8_t *start,
 
 /*
  * Run until an exit other than EXIT_NONE, with port accesses of the last exit
- * completed. The *_once forms return EXIT_NONE as well; vcpu_ioctl_run is the
- * bare ioctl, -1 and errno, or 0.
+ * completed. The *_once forms return EXIT_NONE as well; the
+ * vcpu_ioctl_run forms are the bare ioctl, with errno, as the test set it up.
  */
 enum exit_kind	guest_run(struct guest *);
 enum exit_kind	guest_run_once(struct guest *);
 enum exit_kind	vcpu_run(struct guest *, unsigned int cpu);
 enum exit_kind	vcpu_run_once(struct guest *, unsigned int cpu);
 int		vcpu_ioctl_run(struct guest *, unsigned int cpu);
+int		vcpu_ioctl_run_once(struct guest *, unsigned int cpu);
 enum exit_kind	exit_kind(uint16_t reason);
 const char	*exit_name(enum exit_kind);
 

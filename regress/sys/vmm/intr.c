@@ -168,7 +168,7 @@ window_opens_at_the_first_instruction_that_can_be_interrupted(void)
 	expect_out(&g, 0x10, 0);
 	CHECK_EQ(g.cpu[0].vrp.vrp_irqready, 0);
 	g.cpu[0].vrp.vrp_intr_pending = 1;
-	CHECK_EQ(guest_run_once(&g), EXIT_WINDOW);
+	CHECK_EQ(guest_run(&g), EXIT_WINDOW);
 	CHECK_EQ(g.cpu[0].vrp.vrp_irqready, 1);
 	CHECK_EQ(gpr(&g, VCPU_REGS_RIP), GUEST_CODE + 4);
 	CHECK_EQ(gpr(&g, VCPU_REGS_RBX), 0);
@@ -185,7 +185,7 @@ window_is_open_at_once_in_a_guest_that_is_ready(void)
 	expect_out(&g, 0x10, 0);
 	CHECK_EQ(g.cpu[0].vrp.vrp_irqready, 1);
 	g.cpu[0].vrp.vrp_intr_pending = 1;
-	CHECK_EQ(guest_run_once(&g), EXIT_WINDOW);
+	CHECK_EQ(guest_run(&g), EXIT_WINDOW);
 	CHECK_EQ(gpr(&g, VCPU_REGS_RIP), GUEST_CODE + 4);
 	CHECK_EQ(gpr(&g, VCPU_REGS_RBX), 0);
 	CHECK_EQ(g.cpu[0].vrp.vrp_irqready, 1);
@@ -202,7 +202,7 @@ window_is_open_behind_the_handler_of_the_interrupt_before_it(void)
 	expect_trap(&g, VECTOR, NULL);
 	CHECK_EQ(g.cpu[0].vrp.vrp_irqready, 0);
 	g.cpu[0].vrp.vrp_intr_pending = 1;
-	CHECK_EQ(guest_run_once(&g), EXIT_WINDOW);
+	CHECK_EQ(guest_run(&g), EXIT_WINDOW);
 	CHECK_EQ(gpr(&g, VCPU_REGS_RIP), GUEST_CODE + 4);
 	CHECK_EQ(g.cpu[0].vrp.vrp_irqready, 1);
 }
@@ -247,7 +247,7 @@ window_ignores_the_task_priority(void)
 	vrs.vrs_crs[VCPU_REGS_CR8] = 15;
 	regs_write(&g, VM_RWREGS_CRS, &vrs);
 	g.cpu[0].vrp.vrp_intr_pending = 1;
-	CHECK_EQ(guest_run_once(&g), EXIT_WINDOW);
+	CHECK_EQ(guest_run(&g), EXIT_WINDOW);
 	CHECK_EQ(g.cpu[0].exit.vrs.vrs_crs[VCPU_REGS_CR8], 15);
 }
 
@@ -260,10 +260,10 @@ window_leaves_the_guest_as_it_was(void)
 	guest_start(&g, MODE_LONG, on_spin);
 	expect_out(&g, 0x10, 0);
 	g.cpu[0].vrp.vrp_intr_pending = 1;
-	CHECK_EQ(guest_run_once(&g), EXIT_WINDOW);
+	CHECK_EQ(guest_run(&g), EXIT_WINDOW);
 	regs_read(&g, &before);
 	g.cpu[0].vrp.vrp_intr_pending = 1;
-	CHECK_EQ(guest_run_once(&g), EXIT_WINDOW);
+	CHECK_EQ(guest_run(&g), EXIT_WINDOW);
 	regs_read(&g, &after);
 	CHECK(memcmp(&before, &after, sizeof(before)) == 0);
 }

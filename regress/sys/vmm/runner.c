@@ -23,7 +23,7 @@ runner_main(void *arg)
 	struct runner *r = arg;
 
 	do {
-		if (vcpu_ioctl_run(r->g, r->cpu) == 0) {
+		if (vcpu_ioctl_run_once(r->g, r->cpu) == 0) {
 			r->kind = exit_kind(
 			    r->g->cpu[r->cpu].vrp.vrp_exit_reason);
 		} else if (errno == ENOENT) {
