@@ -94,28 +94,32 @@ signal_stop(const struct sigaction *saved)
  * The pty must be ours alone: two readers would each see half of the output.
  */
 static int
-console_open(const char *path)
+console_open(const char *name, const char *path)
 {
 	int	 fd;
 
 	if ((fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)) ==
 	    -1) {
 		if (errno == ENOENT || errno == EIO || errno == ENXIO)
-			warnx("console %s is gone: the vm has ended", path);
+			warnx("vm \"%s\": console %s is gone: the vm has "
+			    "ended", name, path);
+		else if (errno == EACCES)
+			warnx("vm \"%s\": console %s is its owner's: be that "
+			    "user, or root", name, path);
 		else
-			warn("console %s", path);
+			warn("vm \"%s\": console %s", name, path);
 		return (-1);
 	}
 	if (!isatty(fd)) {
-		warnx("console %s is not a terminal", path);
+		warnx("vm \"%s\": console %s is not a terminal", name, path);
 		goto fail;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
 		if (errno == EWOULDBLOCK)
-			warnx("console %s is in use; leave it there with ~.",
-			    path);
+			warnx("vm \"%s\": console %s is in use; leave it there "
+			    "with ~.", name, path);
 		else
-			warn("lock console %s", path);
+			warn("vm \"%s\": lock console %s", name, path);
 		goto fail;
 	}
 	return (fd);
@@ -329,7 +333,7 @@ console_report(const struct console *co, enum console_end end,
 }
 
 int
-console_attach(const char *path)
+console_attach(const char *name, const char *path)
 {
 	struct sigaction	 saved_sa[NSIGNALS];
 	struct termios		 saved_term;
@@ -340,7 +344,7 @@ console_attach(const char *path)
 	memset(&co, 0, sizeof(co));
 	co.co_in_open = 1;
 	co.co_interactive = isatty(STDIN_FILENO);
-	if ((co.co_tty = console_open(path)) == -1)
+	if ((co.co_tty = console_open(name, path)) == -1)
 		return (1);
 	if (signal_start(saved_sa) == -1) {
 		warn("console");
@@ -384,5 +388,5 @@ console_main(const struct command *cmd, int argc, char **argv)
 		    "%s\"", vir.vir_name, vir.vir_name);
 		return (1);
 	}
-	return (console_attach(vir.vir_tty));
+	return (console_attach(vir.vir_name, vir.vir_tty));
 }

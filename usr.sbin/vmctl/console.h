@@ -11,8 +11,8 @@
  * is raw meanwhile, and restored on every way out, signals included; a signal
  * that ends this ends the process. Nothing is written to the pty that was not
  * typed, and nothing waiting in it is discarded. Returns 0, or 1 after it has
- * printed why not.
+ * printed why not, with the VM's name.
  */
-int	console_attach(const char *path);
+int	console_attach(const char *name, const char *path);
 
 #endif /* VMCTL_CONSOLE_H */

@@ -105,5 +105,7 @@ start_main(const struct command *cmd, int argc, char **argv)
 	if (start_request(&vmc, &vmr) != 0)
 		return (1);
 	warnx("started vm %u successfully, tty %s", vmr.vmr_id, vmr.vmr_tty);
-	return (console ? console_attach(vmr.vmr_tty) : 0);
+	if (!console)
+		return (0);
+	return (console_attach(argv[optind], vmr.vmr_tty));
 }

@@ -96,7 +96,7 @@ attach(struct fixture *f, int in, int out)
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
 	closefrom(STDERR_FILENO + 1);
-	_exit(console_attach(f->vm_path));
+	_exit(console_attach("test", f->vm_path));
 }
 
 /* Read until the text has come, or for some time. 1 if it has. */
