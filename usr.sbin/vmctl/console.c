@@ -104,8 +104,8 @@ console_open(const char *name, const char *path)
 			warnx("vm \"%s\": console %s is gone: the vm has "
 			    "ended", name, path);
 		else if (errno == EACCES)
-			warnx("vm \"%s\": console %s is its owner's: be that "
-			    "user, or root", name, path);
+			warn("vm \"%s\": console %s is its owner's and root's",
+			    name, path);
 		else
 			warn("vm \"%s\": console %s", name, path);
 		return (-1);
