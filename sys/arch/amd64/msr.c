@@ -143,12 +143,6 @@ syscall_write(struct vcpu *vcpu, uint32_t msr, int reg, uint64_t val)
 	return 0;
 }
 
-static bool
-canonical(uint64_t va)
-{
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
 #define SYSCALL_MSR(name, reg, check)					\
 static int								\
 name##_read(struct vcpu *vcpu, uint64_t *val)				\

@@ -26,12 +26,6 @@ vcpu_regs_need(struct vcpu *vcpu, uint32_t groups)
 }
 
 static bool
-canonical(uint64_t va)
-{
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
-static bool
 crs_ok(const struct vcpu_reg_state *rs)
 {
 	uint64_t cr0 = rs->vrs_crs[VCPU_REGS_CR0];

@@ -15,6 +15,13 @@ void	 vcpu_skip_insn(struct vcpu *);
 /* RIP is behind an instruction that was emulated: what else that means. */
 void	 vcpu_insn_done(struct vcpu *);
 
+/* Could a 48-bit linear address be this? */
+static inline bool
+canonical(uint64_t va)
+{
+	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
 /* regs.c: EINVAL when the guest's CPU could not be in this state. */
 int	 regs_check(const struct vcpu_reg_state *);
 bool	 regs_gprs_ok(const struct vcpu_reg_state *);
